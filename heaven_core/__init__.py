@@ -1,0 +1,72 @@
+"""HTTP responses as a typed core without I/O. See README.md and docs/."""
+
+from heaven_core.app import App
+from heaven_core.context import Context, Key
+from heaven_core.cors import cors
+from heaven_core.errors import (
+    BadRequest,
+    ClientDisconnected,
+    ClientError,
+    ContentTooLarge,
+    LocalProtocolError,
+    MethodNotAllowed,
+    MissingValue,
+    NotFound,
+    ResponseStarted,
+    UnprocessableContent,
+    UnsupportedMediaType,
+)
+from heaven_core.events import Chunk, Deferred, DeferredCall, End, Event, FileRange, Reset, Start
+from heaven_core.explain import Note
+from heaven_core.headers import Headers, ResponseHeaders
+from heaven_core.machine import Machine
+from heaven_core.needs import CloseFile, CloseStream, Deliver, FileInfo, Finished, Need, NextItem, OpenFile
+from heaven_core.outcome import Outcome
+from heaven_core.request import BodyReader, Request
+from heaven_core.response import Response
+from heaven_core.runtime import Runtime
+from heaven_core.sse import ServerSentEvent
+
+__all__ = [
+    "App",
+    "BadRequest",
+    "BodyReader",
+    "Chunk",
+    "ClientDisconnected",
+    "ClientError",
+    "CloseFile",
+    "CloseStream",
+    "ContentTooLarge",
+    "Context",
+    "Deferred",
+    "DeferredCall",
+    "Deliver",
+    "End",
+    "Event",
+    "FileInfo",
+    "FileRange",
+    "Finished",
+    "Headers",
+    "Key",
+    "LocalProtocolError",
+    "Machine",
+    "MethodNotAllowed",
+    "MissingValue",
+    "Need",
+    "NextItem",
+    "NotFound",
+    "Note",
+    "OpenFile",
+    "Outcome",
+    "Request",
+    "Reset",
+    "Response",
+    "ResponseHeaders",
+    "ResponseStarted",
+    "Runtime",
+    "ServerSentEvent",
+    "Start",
+    "UnprocessableContent",
+    "UnsupportedMediaType",
+    "cors",
+]

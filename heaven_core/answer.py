@@ -1,0 +1,256 @@
+"""The driver's side of a response: what the machine, the fast lane and the pipeline read and decide.
+
+`Response` adds what handlers touch. Nothing here checks who is asking, so a handler has no business with it.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable
+from typing import Final
+
+from heaven_core.checks import is_bytes_like
+from heaven_core.encoding import encode_json, encode_text
+from heaven_core.errors import ResponseStarted
+from heaven_core.events import DeferredCall
+from heaven_core.framing import without_content_fields
+from heaven_core.headers import Field, ResponseHeaders
+from heaven_core.outcome import Outcome, OutcomeKind
+from heaven_core.schema import Schema
+from heaven_core.sources import AnyIterable, FileSource, StreamSource
+
+__all__ = ["Answer", "Report"]
+
+Report = Callable[[BaseException, str], None]
+
+_TEXT: Final = b"text/plain; charset=utf-8"
+_BYTES: Final = b"application/octet-stream"
+_JSON: Final = b"application/json"
+_HTML: Final = b"text/html; charset=utf-8"
+_NO_STORE: Final = (b"cache-control", b"no-store")
+_NOT_IN_500: Final = (b"cache-control", b"upgrade")
+_DEBUG_PAGE: Final = """<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>500 Internal Server Error</title>
+<h1>500 Internal Server Error</h1>
+<p>Shown because the app was made with <code>debug=True</code>.</p>
+<pre>{}</pre>
+</html>
+"""
+_NOTHING: Final[list[Field]] = []
+
+_Mark = tuple[list[Field], int, bool]
+
+
+class Answer:
+    """The state of one response.
+
+    `code`, `content` and `source` are status, body, and file or stream; `lines` the headers, made when first used;
+    `released` the streams that a later body replaced and that still have to be closed; `refusal` why a change is
+    refused, once it is; `began` the monotonic time in seconds when the request arrived.
+    """
+
+    __slots__ = (
+        "_end",
+        "_mark",
+        "began",
+        "closing",
+        "code",
+        "content",
+        "content_type",
+        "debug",
+        "deferred",
+        "encoded",
+        "error",
+        "failed",
+        "gone",
+        "lines",
+        "refusal",
+        "released",
+        "report",
+        "schema",
+        "source",
+    )
+
+    def __init__(self, report: Report | None = None, began: float = 0.0, debug: bool = False) -> None:
+        self.report: Final = report
+        self.debug: Final = debug
+        self.began: Final = began
+        self.code = 200
+        self.content: object = None
+        self.content_type: bytes | None = None
+        self.encoded: bytes | None = None
+        self.source: FileSource | StreamSource | None = None
+        self.lines: ResponseHeaders | None = None
+        self.released: list[AnyIterable] | None = None
+        self.deferred: list[DeferredCall] | None = None
+        self.closing = False
+        self.refusal: str | None = None
+        self.schema: Schema | None = None
+        # What an error handler finds in res.error; `failed` says whether it was a failure of the application.
+        self.error: BaseException | None = None
+        self.failed = False
+        # The client went away before its request had been read whole.
+        self.gone = False
+        self._mark: _Mark | None = None
+        self._end: tuple[OutcomeKind, int, float] | None = None
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """How the response ended; `None` until it has."""
+        if self._end is None:
+            return None
+        kind, body_bytes, ended = self._end
+        return Outcome(kind, self.code, body_bytes, ended - self.began, self.error if self.failed else None)
+
+    @property
+    def fields(self) -> list[Field]:
+        """The header lines as they are now; not to be changed in place."""
+        return _NOTHING if self.lines is None else self.lines.fields
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it can still be changed: neither aborted nor started."""
+        return self.refusal is None
+
+    def check_open(self) -> None:
+        """Raise `ResponseStarted` if the response can't be changed any more."""
+        if self.refusal is not None:
+            raise ResponseStarted(self.refusal)
+
+    def seal(self, refusal: str) -> None:
+        """Refuse every change from now on."""
+        self.refusal = refusal
+        if self.lines is not None:
+            self.lines.refusal = refusal
+
+    def start(self) -> None:
+        """The head is on its way."""
+        self.seal("the response has started: status, headers and body can't be changed any more")
+
+    def release(self) -> None:
+        """Put the file or stream aside; a stream still has to be closed."""
+        source, self.source = self.source, None
+        if isinstance(source, StreamSource):
+            if self.released is None:
+                self.released = []
+            if all(other is not source.iterable for other in self.released):
+                self.released.append(source.iterable)
+
+    def take(self, source: FileSource | StreamSource) -> None:
+        """Make a file or a stream the body."""
+        self.release()
+        if isinstance(source, StreamSource) and self.released is not None:
+            # Set again after something else had replaced it: it is in use, and closed once.
+            self.released = [other for other in self.released if other is not source.iterable]
+        self.content = self.content_type = self.encoded = None
+        self.source = source
+
+    def mark(self) -> None:
+        """A before-hook has finished: this is what a later failure goes back to."""
+        fields = _NOTHING if self.lines is None else self.lines.share()
+        self._mark = (fields, 0 if self.deferred is None else len(self.deferred), self.closing)
+
+    def become(self, status: int, text: str) -> None:
+        """Answer with a short text in place of the body; the fields that were about the body go with it."""
+        self.release()
+        self.code = status
+        self.content = text
+        self.content_type = _TEXT
+        self.encoded = text.encode()
+        self._replace_fields(without_content_fields(self.fields))
+
+    def roll_back(self, status: int, text: str) -> None:
+        """Forget what was set since the last before-hook that finished, then `become`.
+
+        Deferred calls are forgotten, too, but for those that wait for a failure.
+        """
+        fields, kept, self.closing = self._mark or (_NOTHING, 0, False)
+        if self.lines is not None:
+            self.lines.restore(fields)
+        if self.deferred is not None:
+            self.deferred[kept:] = [call for call in self.deferred[kept:] if call.when == "failed"]
+        self.become(status, text)
+
+    def fail(self, error: BaseException, describe: Callable[[BaseException], str]) -> None:
+        """The application failed before the start: a 500 that says nothing about the error, unless `debug` is on.
+
+        `describe` makes a traceback of it. Upgrade goes, too: it is for a 426 only.
+        """
+        self.error = error
+        self.failed = True
+        self.roll_back(500, "500 Internal Server Error\n")
+        self._replace_fields([line for line in self.fields if line[0] not in _NOT_IN_500] + [_NO_STORE])
+        if self.debug:
+            self.content = _DEBUG_PAGE.format(html.escape(describe(error)))
+            self.content_type = _HTML
+            self.encoded = self.content.encode("utf-8", "backslashreplace")
+
+    def break_off(self, error: BaseException) -> None:
+        """The application, or the disk, failed after the start."""
+        self.error = error
+        self.failed = True
+
+    def report_error(self, error: BaseException, where: str) -> None:
+        """Tell the application, and its log."""
+        if self.report is not None:
+            self.report(error, where)
+
+    def finish(self, kind: OutcomeKind, body_bytes: int, ended: float) -> list[DeferredCall]:
+        """Fix the outcome; `ended` is the monotonic time in seconds. Returns the deferred calls that it lets run."""
+        self._end = (kind, body_bytes, ended)
+        if self.deferred is None:
+            return []
+        return [call for call in self.deferred if call.when == "always" or call.when == kind]
+
+    def encode(self) -> bytes:
+        """The body as bytes, kept until another is set; empty where a file or stream is the body.
+
+        Raises `TypeError` for a body that can't be encoded, or that the schema can't filter.
+        """
+        if self.encoded is None:
+            schema = self.schema
+            if schema is not None and schema.returns is not None and 200 <= self.code < 300:
+                self.encoded = self._filter(schema)
+            else:
+                self.encoded = self._encode()
+        return self.encoded
+
+    def _filter(self, schema: Schema) -> bytes:
+        if self.source is not None:
+            if isinstance(self.source, StreamSource) and self.source.sse:
+                return b""  # filtered item by item
+            raise TypeError("a file or a plain stream can't be filtered by the schema of this route: set a body")
+        if self.content is None:
+            return b""
+        data = schema.encode(self.content)
+        self.content_type = schema.content_type.encode("ascii")
+        return data
+
+    def _encode(self) -> bytes:
+        content = self.content
+        kind = type(content)
+        chosen = self.content_type
+        if type(content) is str:
+            data = encode_text(content)
+            self.content_type = chosen or _TEXT
+        elif content is None:
+            return b""
+        elif kind is dict or kind is list:
+            data = encode_json(content)
+            self.content_type = _JSON
+        elif is_bytes_like(content):
+            data = bytes(content)
+            self.content_type = chosen or _BYTES
+        elif isinstance(content, str):
+            data = encode_text(content)
+            self.content_type = chosen or _TEXT
+        else:
+            data = encode_json(content) if self.schema is None else self.schema.encode_any(content)
+            self.content_type = _JSON
+        return data
+
+    def _replace_fields(self, fields: list[Field]) -> None:
+        if self.lines is None:
+            self.lines = ResponseHeaders()
+            self.lines.refusal = self.refusal
+        self.lines.restore(fields)

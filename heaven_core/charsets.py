@@ -1,0 +1,35 @@
+"""Which charsets the text of a request may have."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from heaven_core.errors import BadRequest
+
+__all__ = ["decode_text"]
+
+# A list of our own, not whatever Python has a codec for: those include punycode and idna, which take quadratic time,
+# and escapes and other things that are no charset.
+_CHARSETS: Final = frozenset(
+    {
+        "utf-8", "utf8", "us-ascii", "ascii", "utf-16", "utf-16le", "utf-16be", "utf-32", "utf-32le",
+        "utf-32be", "latin1", "iso-8859-1", "iso-8859-2", "iso-8859-3", "iso-8859-4", "iso-8859-5",
+        "iso-8859-6", "iso-8859-7", "iso-8859-8", "iso-8859-9", "iso-8859-10", "iso-8859-11",
+        "iso-8859-13", "iso-8859-14", "iso-8859-15", "iso-8859-16", "windows-874", "windows-1250",
+        "windows-1251", "windows-1252", "windows-1253", "windows-1254", "windows-1255", "windows-1256",
+        "windows-1257", "windows-1258", "ibm866", "koi8-r", "koi8-u", "macintosh", "tis-620", "shift_jis",
+        "windows-31j", "euc-jp", "iso-2022-jp", "euc-kr", "gb2312", "gbk", "gb18030", "big5", "big5-hkscs",
+    }
+)  # fmt: skip
+_PYTHON_NAMES: Final = {"windows-874": "cp874", "windows-31j": "cp932"}
+
+
+def decode_text(data: bytes, charset: str) -> str:
+    """`data` as text. Raises `BadRequest` for a charset that is unknown and for text that is not of its charset."""
+    name = charset.lower()
+    if name not in _CHARSETS:
+        raise BadRequest(f"the charset {charset!r} of the body is unknown")
+    try:
+        return data.decode(_PYTHON_NAMES.get(name, name))
+    except UnicodeDecodeError as error:
+        raise BadRequest(f"the body is no text in {name}: {error.reason} at byte {error.start}") from None

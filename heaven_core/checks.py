@@ -1,0 +1,35 @@
+"""The type of an argument, checked at run time for callers that no type checker reads.
+
+They take `object`, so that neither mypy nor pyright calls the check needless where the parameter says `str`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from typing import TypeGuard
+
+__all__ = ["check_int", "check_str", "is_awaitable", "is_bytes_like"]
+
+
+def check_str(what: str, value: object) -> str:
+    """`value` if it is a `str`. Raises `TypeError`, which calls it `what`."""
+    if not isinstance(value, str):
+        raise TypeError(f"{what} must be str, not {type(value).__name__}: {value!r}")
+    return value
+
+
+def check_int(what: str, value: object) -> int:
+    """`value` if it is an `int`. Raises `TypeError`, which calls it `what`, for any other, also `bool`."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{what} must be int, not {type(value).__name__}: {value!r}")
+    return value
+
+
+def is_awaitable(value: object) -> TypeGuard[Awaitable[object]]:
+    """Whether it can be awaited; of what comes then nothing is known."""
+    return isinstance(value, Awaitable)
+
+
+def is_bytes_like(value: object) -> TypeGuard[bytes | bytearray | memoryview[int]]:
+    """Whether it is one of the types that a body or an item may have as bytes."""
+    return isinstance(value, (bytes, bytearray, memoryview))

@@ -1,0 +1,280 @@
+"""The machine: a response goes in, the events that put it on a wire come out, and between them the driver's answers.
+
+It awaits different kinds of things, so what it awaits is a typed value: read `need`, do it, call the method that
+answers it, perform the events that come back, and read `need` again. `heaven_core.states` says what may follow what,
+docs/drivers.md shows a whole driver.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, TypeVar, final
+
+from heaven_core import states
+from heaven_core.answer import Answer
+from heaven_core.ending import Ending, Events, RequestLine
+from heaven_core.events import Chunk, End, FileRange, Reset, Start
+from heaven_core.explain import Recorder, explain_head
+from heaven_core.files import file_fields, status_of_open_error
+from heaven_core.framing import frame, has_content
+from heaven_core.headers import Field
+from heaven_core.items import encode_item
+from heaven_core.needs import Deliver, FileInfo, NextItem, OpenFile
+from heaven_core.runtime import Runtime
+from heaven_core.sources import AnyIterable, FileSource, StreamSource
+from heaven_core.sse import HEARTBEAT
+
+__all__ = ["Machine"]
+
+S = TypeVar("S")
+
+_TEXTS: Final = {403: "403 Forbidden\n", 404: "404 Not Found\n"}
+_EVENT_STREAM_FIELDS: Final[tuple[Field, ...]] = (
+    (b"cache-control", b"no-cache"),
+    (b"x-accel-buffering", b"no"),
+)
+
+
+@final
+class Machine(Ending[S]):
+    """One response on its way.
+
+    `adopt` turns a body into the kind of stream that this driver can iterate and close; it must not run the user's
+    code. `record`, if given, hears why each decision was taken. A call out of turn raises `LocalProtocolError` and
+    poisons the machine: then only what is open is still asked to be closed.
+    """
+
+    __slots__ = ("_adopt", "_method", "_record", "_stream")
+
+    def __init__(
+        self,
+        response: Answer,
+        request: RequestLine,
+        runtime: Runtime,
+        adopt: Callable[[AnyIterable], S],
+        record: Recorder | None = None,
+    ) -> None:
+        super().__init__(response, request, runtime)
+        self._method: Final = request.method
+        self._adopt: Final = adopt
+        self._record: Final = record
+        self._stream: StreamSource | None = None
+
+    def start(self) -> Events:
+        """Begin. Raises `LocalProtocolError` the second time, as each method does out of turn."""
+        state = self._state
+        if state != states.IDLE and state != states.IDLE_LEFT:
+            self._out_of_turn("start")
+        response = self._response
+        source = response.source
+        in_use = () if type(source) is not StreamSource else (source.iterable,)
+        self._unclosed = [self._adopt(iterable) for iterable in (*in_use, *(response.released or ()))]
+        if state == states.IDLE_LEFT or response.gone:
+            return self._wind_up()
+        try:
+            data = response.encode()
+        except Exception as error:
+            return self._fail(error, "body")
+        if source is None:
+            return self._whole(data)
+        if not has_content("GET", response.code):
+            return self._without_body(response.fields, None, None)
+        if type(source) is FileSource:
+            self._state = states.OPENING
+            self.need = OpenFile(source.path, source.within)
+        elif type(source) is StreamSource:
+            if self._method == "HEAD":
+                return self._without_body(self._stream_fields(source), source.length, source.content_type)
+            self._stream = source
+            self._state = states.HEADING
+            self.need = NextItem(self._unclosed[0], source.head_timeout)
+        return ()
+
+    def opened(self, info: FileInfo) -> Events:
+        """The file is open, and this is what `fstat` says of it."""
+        state = self._state
+        source = self._response.source
+        if state == states.OPENING_LEFT:
+            self._file_is_open = True
+            return self._wind_up()
+        if state != states.OPENING or type(source) is not FileSource:
+            self._out_of_turn("opened")
+        self._file_is_open = True
+        runtime = self._runtime
+        fields = file_fields(source, info, self._response.fields, runtime.wall(), runtime.date_lag)
+        try:
+            start = self._head(fields, info.size, source.content_type)
+        except ValueError as error:
+            return self._fail(error, "headers")
+        self._begin(start)
+        if not start.length:
+            return self._last(start, End())
+        self._announced = start.length
+        self._state = states.SENDING
+        self.need = Deliver()
+        return (start, FileRange(0, start.length))
+
+    def open_failed(self, error: BaseException) -> Events:
+        """There is no open file: 404 and 403 where the error says so (SPEC 3), else a 500."""
+        if self._state == states.OPENING_LEFT:
+            return self._wind_up()
+        if self._state != states.OPENING:
+            self._out_of_turn("open_failed")
+        status = status_of_open_error(error)
+        if status == 500:
+            return self._fail(error, "file")
+        self._response.become(status, _TEXTS[status])
+        return self._whole(self._response.encode())
+
+    def produced(self, item: object) -> Events:
+        """The stream has yielded `item`."""
+        source = self._expect_item("produced")
+        if source is None:
+            return self._absorb()
+        try:
+            data = item if type(item) is bytes and not source.sse else encode_item(item, source.sse, self._response)
+        except Exception as error:
+            return self._break_off(error)
+        size = len(data)
+        if self._state == states.HEADING:
+            try:
+                return self._stream_head(source, data)
+            except ValueError as error:
+                return self._break_off(error)
+        if self._left is not None:
+            if size > self._left:
+                return self._break_off(_too_long(size - self._left))
+            self._left -= size
+        if not size:
+            return ()
+        self._pending = size
+        return (Chunk(data),)
+
+    def exhausted(self) -> Events:
+        """The stream has ended."""
+        source = self._expect_item("exhausted")
+        if source is None:
+            return self._absorb()
+        if self._state == states.STREAMING:
+            return self._break_off(_too_short(self._left)) if self._left else self._last(End())
+        try:
+            fields = self._stream_fields(source)
+            promised = self._head(fields, source.length, source.content_type).length
+            if promised:
+                raise _too_short(promised)
+            start = self._head(fields, 0, source.content_type)
+        except ValueError as error:
+            return self._break_off(error)
+        self._begin(start)
+        return self._last(start, End())
+
+    def stream_failed(self, error: BaseException) -> Events:
+        """The stream has raised. Before the head that makes a 500, after it a `Reset`."""
+        if self._expect_item("stream_failed") is None:
+            self._report(error, "stream")
+            return self._absorb()
+        return self._break_off(error)
+
+    def elapsed(self) -> Events:
+        """The timeout of the need is over; its item is still awaited."""
+        source = self._expect_item("elapsed")
+        if source is None:
+            return ()
+        if self._state == states.HEADING:
+            try:
+                return self._stream_head(source, b"")
+            except ValueError as error:
+                return self._break_off(error)
+        if source.heartbeat is None or self._left is not None:
+            return ()
+        self._pending = len(HEARTBEAT)
+        return (Chunk(HEARTBEAT),)
+
+    def _expect_item(self, call: str) -> StreamSource | None:
+        """The stream whose item is awaited, `None` where the client has gone; what was handed out has been sent."""
+        state = self._state
+        if state == states.STREAMING_LEFT:
+            return None
+        source = self._stream
+        if source is None or (state != states.STREAMING and state != states.HEADING):
+            self._out_of_turn(call)
+        self._sent += self._pending
+        self._pending = 0
+        return source
+
+    def _absorb(self) -> Events:
+        self._state = states.CLOSING
+        return ()
+
+    def _whole(self, data: bytes) -> Events:
+        """A response that is known as a whole, and so cannot fail half way."""
+        response = self._response
+        try:
+            start = self._head(response.fields, len(data), response.content_type)
+        except ValueError as error:
+            return self._fail(error, "headers")
+        self._begin(start)
+        if not start.length:
+            return self._last(start, End())
+        self._pending = start.length
+        return self._last(start, Chunk(data), End())
+
+    def _without_body(self, fields: list[Field], length: int | None, content_type: bytes | None) -> Events:
+        try:
+            start = self._head(fields, length, content_type)
+        except ValueError as error:
+            return self._fail(error, "headers")
+        self._begin(start)
+        return self._last(start, End())
+
+    def _stream_fields(self, source: StreamSource) -> list[Field]:
+        fields = self._response.fields
+        if not source.sse:
+            return fields
+        given = {name for name, _ in fields}
+        return fields + [line for line in _EVENT_STREAM_FIELDS if line[0] not in given]
+
+    def _stream_head(self, source: StreamSource, data: bytes) -> Events:
+        start = self._head(self._stream_fields(source), source.length, source.content_type)
+        size = len(data)
+        if start.length is not None:
+            if size > start.length:
+                raise _too_long(size - start.length)
+            self._left = start.length - size
+        self._begin(start)
+        self._state = states.STREAMING
+        self.need = NextItem(self._unclosed[0], source.heartbeat)
+        self._pending = size
+        return (start, Chunk(data)) if size else (start,)
+
+    def _head(self, fields: list[Field], length: int | None, content_type: bytes | None) -> Start:
+        """The head as it would go out. Raises `ValueError` where the handler has asked for an impossible one."""
+        response = self._response
+        lines, follows = frame(self._method, response.code, fields, length, content_type)
+        return Start(response.code, lines, follows, response.closing)
+
+    def _begin(self, start: Start) -> None:
+        if self._record is not None:
+            explain_head(self._method, self._response, start, self._record)
+        self._response.start()
+
+    def _break_off(self, error: BaseException) -> Events:
+        """The body can't go on: a 500 while there is no head, a `Reset` after it."""
+        if self._state == states.HEADING:
+            return self._fail(error, "stream")
+        self._report(error, "stream")
+        self._response.break_off(error)
+        return self._last(Reset())
+
+    def _fail(self, error: BaseException, where: str) -> Events:
+        self._report(error, where)
+        self._response.fail(error, self._runtime.describe)
+        return self._whole(self._response.encode())
+
+
+def _too_long(size: int) -> ValueError:
+    return ValueError(f"the stream yields {size} bytes or more beyond the length that was promised for it")
+
+
+def _too_short(size: int) -> ValueError:
+    return ValueError(f"the stream has ended {size} bytes short of the length that was promised for it")

@@ -1,0 +1,86 @@
+"""What the machine waits for. A driver reads `machine.need` after every answer: what it knew before may be stale."""
+
+from __future__ import annotations
+
+from typing import Final, Generic, TypeAlias, TypeVar, final
+
+from heaven_core.outcome import Outcome
+from heaven_core.record import Record
+
+__all__ = ["CloseFile", "CloseStream", "Deliver", "FileInfo", "Finished", "Need", "NextItem", "OpenFile"]
+
+S = TypeVar("S")
+
+
+@final
+class FileInfo(Record):
+    """What `fstat` said of the open descriptor: `size` in bytes, `mtime_ns` in nanoseconds since the epoch."""
+
+    __slots__ = ("size", "mtime_ns")
+
+    def __init__(self, size: int, mtime_ns: int) -> None:
+        self.size: Final = size
+        self.mtime_ns: Final = mtime_ns
+
+
+@final
+class OpenFile(Record):
+    """Open `path` (below `within`, if that is given) and answer `opened(info)` or `open_failed(error)`."""
+
+    __slots__ = ("path", "within")
+
+    def __init__(self, path: str, within: str | None = None) -> None:
+        self.path: Final = path
+        self.within: Final = within
+
+
+@final
+class NextItem(Record, Generic[S]):
+    """Take the next item of `stream`: answer `produced(item)`, `exhausted()` or `stream_failed(error)`.
+
+    When `timeout` seconds have gone by meanwhile, say `elapsed()` and leave the step alone: the same item is still
+    awaited. `None` means no limit.
+    """
+
+    __slots__ = ("stream", "timeout")
+
+    def __init__(self, stream: S, timeout: float | None) -> None:
+        self.stream: Final = stream
+        self.timeout: Final = timeout
+
+
+@final
+class Deliver(Record):
+    """Answer `delivered(sent)` once what was handed out has been performed. `sent`: bytes of the `FileRange` in it."""
+
+    __slots__ = ()
+
+
+@final
+class CloseStream(Record, Generic[S]):
+    """Close `stream`, never started or not, and answer `closed(error)`: what closing raised, if it did."""
+
+    __slots__ = ("stream",)
+
+    def __init__(self, stream: S) -> None:
+        self.stream: Final = stream
+
+
+@final
+class CloseFile(Record):
+    """Close the file that was opened last, and answer `closed(error)`."""
+
+    __slots__ = ()
+
+
+@final
+class Finished(Record):
+    """Nothing is left to do; `outcome` says how it went."""
+
+    __slots__ = ("outcome",)
+
+    def __init__(self, outcome: Outcome) -> None:
+        self.outcome: Final = outcome
+
+
+Need: TypeAlias = OpenFile | NextItem[S] | Deliver | CloseStream[S] | CloseFile | Finished

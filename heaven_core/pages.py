@@ -1,0 +1,79 @@
+"""What the client gets instead of an answer: the app's own error page, else a short one."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from heaven_core.calls import beside_abort, settle
+from heaven_core.context import Context
+from heaven_core.errors import ClientError, MethodNotAllowed, UnprocessableContent
+from heaven_core.registry import Handler, Registry
+from heaven_core.request import Request
+from heaven_core.response import Response
+from heaven_core.runtime import Runtime
+
+__all__ = ["refuse"]
+
+
+async def refuse(
+    error: Exception,
+    registry: Registry,
+    request: Request[object],
+    response: Response,
+    context: Context,
+    runtime: Runtime,
+    where: str,
+) -> None:
+    """Put an error page in the place of what the handler had set.
+
+    A failure of the application is reported, unless an error handler has made an answer below 500 of it.
+    """
+    response.error = error
+    if isinstance(error, ClientError):
+        status = error.status
+        _describe(error, response)
+    else:
+        status = 500
+        response.fail(error, runtime.describe)
+    handler = registry.error_handler(error, status)
+    if handler is not None:
+        await _run(handler, request, response, context, runtime, where)
+        if response.code < 500:
+            response.failed = False
+    if response.failed:
+        response.report_error(error, where)
+
+
+async def _run(
+    handler: Handler,
+    request: Request[object],
+    response: Response,
+    context: Context,
+    runtime: Runtime,
+    where: str,
+) -> None:
+    try:
+        result = handler(request, response, context)
+        if result is not None:
+            await settle(result, handler)
+        if response.refusal is None:
+            response.encode()
+    except BaseException as error:
+        beside = error if response.refusal is None else beside_abort(error)
+        if beside is None:
+            return
+        if not isinstance(beside, Exception):
+            raise beside from None
+        response.report_error(beside, f"the error handler for {where}")
+        if response.refusal is None:
+            response.fail(beside, runtime.describe)
+
+
+def _describe(error: ClientError, response: Response) -> None:
+    reason = HTTPStatus(error.status).phrase
+    detail = f": {error.detail}" if error.detail and error.status not in (404, 405) else ""
+    response.roll_back(error.status, f"{error.status} {reason}{detail}\n")
+    if isinstance(error, UnprocessableContent):
+        response.body = list(error.problems)
+    elif isinstance(error, MethodNotAllowed):
+        response.headers.set("Allow", ", ".join(error.allow))

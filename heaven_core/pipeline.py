@@ -1,0 +1,152 @@
+"""A request on its way through hooks and handler.
+
+It awaits the user's code and the request's body, nothing else: with sync handlers and a reader that does not suspend
+it runs to its end without an event loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import TypeAlias
+
+from heaven_core.calls import beside_abort, settle
+from heaven_core.context import Context
+from heaven_core.errors import ClientDisconnected, ClientError, MethodNotAllowed, NotFound
+from heaven_core.hooks import Step
+from heaven_core.pages import refuse
+from heaven_core.registry import Endpoint, Registry
+from heaven_core.request import Request
+from heaven_core.response import Response
+from heaven_core.runtime import Runtime
+
+__all__ = ["InThread", "respond"]
+
+# Runs a function in a worker thread and gives what it returns or raises. Handed in by a driver that has threads.
+InThread: TypeAlias = Callable[[Callable[[], object]], Awaitable[object]]
+
+
+async def respond(
+    registry: Registry,
+    request: Request[object],
+    response: Response,
+    runtime: Runtime,
+    in_thread: InThread | None = None,
+) -> None:
+    """Run hooks and handler; afterwards `response` says what is to go out.
+
+    Never raises an `Exception`. A cancellation, and every other `BaseException` but an abort, passes through; the
+    driver then still has to close what the response holds, by `Machine.disconnected()` and `start()`.
+    """
+    context = Context()
+    method = request.method
+    match = registry.find(method, request.path)
+    endpoint = None
+    plan = None
+    if match is not None:
+        endpoint = match.endpoint
+        request.params = match.params
+        plan = endpoint.plan
+        if plan is None or method != endpoint.method:
+            plan = registry.plan_of(endpoint, method)
+        response.schema = endpoint.schema
+        if not plan.certain:
+            plan = plan.for_path(request.path)
+    else:
+        plan = registry.hooks.plan(None, method).for_path(request.path)
+    request.limit = registry.max_body_size
+    try:
+        for step in plan.before:
+            if step.body:
+                await request.read_body(registry.max_body_size)
+            result = step.hook(request, response, context)
+            if result is not None:
+                await settle(result, step.hook)
+            if response.refusal is not None:
+                break
+            response.mark()
+        else:
+            if endpoint is None:
+                _answer_without_route(registry, request, response)
+            elif endpoint.thread and in_thread is not None:
+                await _prepare(endpoint, request, registry)
+                result = await in_thread(partial(endpoint.handler, request, response, context))
+                if result is not None:
+                    await settle(result, endpoint.handler)
+            else:
+                if request.reader is not None or endpoint.schema is not None:
+                    await _prepare(endpoint, request, registry)
+                result = endpoint.handler(request, response, context)
+                if result is not None:
+                    await settle(result, endpoint.handler)
+            if response.refusal is None and plan.after:
+                await _run_after(plan.after, request, response, context)
+        if response.refusal is None:
+            response.encode()
+    except BaseException as error:
+        await _recover(error, registry, request, response, context, runtime, plan.after)
+
+
+async def _prepare(endpoint: Endpoint, request: Request[object], registry: Registry) -> None:
+    if endpoint.stream:
+        return
+    await request.read_body(registry.max_body_size)
+    schema = endpoint.schema
+    if schema is not None and schema.expects is not None:
+        request.data = schema.decode(request.body, request.headers.get("Content-Type"))
+
+
+async def _run_after(steps: tuple[Step, ...], request: Request[object], response: Response, context: Context) -> None:
+    for step in steps:
+        if step.body:
+            await request.read_body(request.limit)
+        result = step.hook(request, response, context)
+        if result is not None:
+            await settle(result, step.hook)
+        if response.refusal is not None:
+            return
+
+
+def _answer_without_route(registry: Registry, request: Request[object], response: Response) -> None:
+    allowed = registry.router.allowed(request.path)
+    if not allowed:
+        raise NotFound("no route matches this path")
+    if request.method != "OPTIONS":
+        raise MethodNotAllowed("this path has routes, but none for this method", allowed)
+    response.status = 204
+    response.headers.set("Allow", ", ".join(allowed))
+
+
+async def _recover(
+    error: BaseException,
+    registry: Registry,
+    request: Request[object],
+    response: Response,
+    context: Context,
+    runtime: Runtime,
+    after: tuple[Step, ...],
+) -> None:
+    where = f"{request.method} {request.path!r}"
+    if response.refusal is not None:
+        beside = beside_abort(error)
+        if beside is not None:
+            if not isinstance(beside, Exception):
+                raise beside
+            response.report_error(beside, where)
+        return
+    if isinstance(error, ClientDisconnected):
+        response.gone = True
+        return
+    if beside_abort(error) is None:
+        error = RuntimeError("Abort was raised, but not by this response: call res.abort()")
+    if not isinstance(error, Exception):
+        raise error
+    await refuse(error, registry, request, response, context, runtime, where)
+    if isinstance(error, ClientError) and response.is_open and not response.failed:
+        # The answers to a request that can't be served are the application's, too: the after-hooks see them.
+        try:
+            await _run_after(after, request, response, context)
+            if response.is_open:
+                response.encode()
+        except BaseException as another:
+            await _recover(another, registry, request, response, context, runtime, ())

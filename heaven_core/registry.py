@@ -1,0 +1,97 @@
+"""What an app has registered: its routes, hooks, error pages and limits, in the form that a request needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, TypeAlias, final
+
+from heaven_core.answer import Report
+from heaven_core.context import Context
+from heaven_core.hooks import HookTable, Plan
+from heaven_core.request import Request
+from heaven_core.response import Response
+from heaven_core.routing import Match, Pattern, Router
+from heaven_core.schema import Schema, Schemas
+
+__all__ = ["Endpoint", "ErrorKey", "Handler", "Registry"]
+
+Handler: TypeAlias = Callable[[Request[object], Response, Context], object]
+ErrorKey: TypeAlias = int | type[Exception]
+
+
+@final
+class Endpoint:
+    """A route: its handler, and what has to happen around it. `plan` and `schema` are found when first needed."""
+
+    __slots__ = ("handler", "method", "pattern", "plan", "schema", "stream", "thread")
+
+    def __init__(self, method: str, pattern: Pattern, handler: Handler, stream: bool, thread: bool) -> None:
+        self.method: Final = method
+        self.pattern: Final = pattern
+        self.handler: Final = handler
+        self.stream: Final = stream
+        self.thread: Final = thread
+        self.plan: Plan | None = None
+        self.schema: Schema | None = None
+
+
+@final
+class Registry:
+    """Filled by `App`, read by the pipeline."""
+
+    __slots__ = (
+        "_endpoints",
+        "debug",
+        "error_handlers",
+        "hooks",
+        "max_body_size",
+        "report",
+        "router",
+        "schemas",
+    )
+
+    def __init__(self, report: Report, debug: bool, max_body_size: int) -> None:
+        self.report: Final = report
+        self.debug: Final = debug
+        self.max_body_size: Final = max_body_size
+        self.router: Final[Router[Endpoint]] = Router()
+        self.hooks: Final = HookTable()
+        self.schemas: Final = Schemas()
+        self.error_handlers: Final[dict[ErrorKey, Handler]] = {}
+        self._endpoints: Final[list[Endpoint]] = []
+
+    def add(self, endpoint: Endpoint) -> None:
+        """Raises `ValueError` for a second route with this method and pattern."""
+        self.router.add(endpoint.method, endpoint.pattern, endpoint)
+        self._endpoints.append(endpoint)
+
+    def changed(self) -> None:
+        """A hook or schema has come: what was found for the routes so far no longer holds."""
+        for endpoint in self._endpoints:
+            endpoint.plan = None
+
+    def find(self, method: str, path: str) -> Match[Endpoint] | None:
+        """The route for a request; a HEAD without one of its own is answered by the GET (RFC 9110 §9.3.2)."""
+        match = self.router.find(method, path)
+        return self.router.find("GET", path) if match is None and method == "HEAD" else match
+
+    def plan_of(self, endpoint: Endpoint, method: str) -> Plan:
+        """The hooks of a route, resolved at the first request after a registration."""
+        if method != endpoint.method:  # HEAD on a GET route: hooks may be scoped to HEAD alone
+            return self.hooks.plan(endpoint.pattern, method)
+        plan = self.hooks.plan(endpoint.pattern, method)
+        endpoint.schema = self.schemas.find(method, endpoint.pattern.text)
+        endpoint.plan = plan
+        return plan
+
+    def error_handler(self, error: Exception, status: int) -> Handler | None:
+        """The page for this error: that of its nearest class, else that of the status."""
+        handlers = self.error_handlers
+        if not handlers:
+            return None
+        for kind in type(error).__mro__:
+            if issubclass(kind, Exception):
+                handler = handlers.get(kind)
+                if handler is not None:
+                    return handler
+        return handlers.get(status)

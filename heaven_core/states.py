@@ -1,0 +1,129 @@
+"""The states of the machine, and what may follow what: the one place to check the machine against.
+
+Read this before you change it.
+
+A state says one thing: which answer the machine is waiting for. It does not say how the response is doing (that is
+the ledger's and the outcome's), nor which of several streams is to be closed next (that is a list). If you find
+yourself adding a boolean beside the state, you are missing a state.
+
+Two rules shape the table. First, whatever a driver has been asked for, it may be in the middle of doing when the
+client leaves, and the world does not stand still: an open that is under way in a thread will come back with a
+descriptor, an `anext` with an item. So a disconnect does not move on to "closed", it moves to a state that knows that
+one answer is still owed, and absorbs it. These are the states whose names end in LEFT. Second, nothing is final before
+it is performed: `ENDING` stands between handing out `End` and believing in it.
+
+The inputs are the machine's methods. A pair that is not in the table is a mistake of the driver: it raises
+`LocalProtocolError`, and the machine goes to BROKEN for good, where only closing is still asked for.
+
+`TRANSITIONS` says for each (state, input) which states may follow, each with its guard in words. Where several guards
+hold, the first wins. The tests take each pair of the whole square and see that it does one of these, that each of these
+is reached, and that all other pairs raise. docs/states.md is drawn from it.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+__all__ = ["INPUTS", "NAMES", "STATES", "TRANSITIONS"]
+
+IDLE: Final = 0  # nothing has been asked
+IDLE_LEFT: Final = 1  # ... and the client has gone
+OPENING: Final = 2  # OpenFile
+OPENING_LEFT: Final = 3  # OpenFile is under way, and the client has gone
+HEADING: Final = 4  # NextItem; the head waits for the first item
+STREAMING: Final = 5  # NextItem; the head is out
+STREAMING_LEFT: Final = 6  # CloseStream; the answer to a NextItem is still owed
+SENDING: Final = 7  # Deliver, for a FileRange
+ENDING: Final = 8  # Deliver, for End or Reset
+CLOSING: Final = 9  # CloseStream or CloseFile
+CLOSING_LEFT: Final = 10  # ... and the answer to a Deliver is still owed
+FINISHED: Final = 11  # Finished
+FINISHED_LEFT: Final = 12  # Finished; the answer to a Deliver is still owed
+BROKEN: Final = 13  # the driver called out of turn: CloseStream or CloseFile, then Finished
+
+NAMES: Final = (
+    "IDLE", "IDLE_LEFT", "OPENING", "OPENING_LEFT", "HEADING", "STREAMING", "STREAMING_LEFT", "SENDING", "ENDING",
+    "CLOSING", "CLOSING_LEFT", "FINISHED", "FINISHED_LEFT", "BROKEN",
+)  # fmt: skip
+STATES: Final = tuple(range(len(NAMES)))
+
+INPUTS: Final = (
+    "start", "opened", "open_failed", "produced", "exhausted", "stream_failed", "elapsed", "delivered", "closed",
+    "disconnected",
+)  # fmt: skip
+
+_Guards = dict[int, str]
+
+_AFTERWARDS: Final[_Guards] = {
+    CLOSING: "something is open or was replaced unclosed",
+    FINISHED: "nothing is left to close",
+}
+_ABSORBED: Final[_Guards] = {CLOSING: "the late answer is dropped"}
+_STAYS_BROKEN: Final[_Guards] = {BROKEN: "always"}
+
+TRANSITIONS: Final[dict[tuple[int, str], _Guards]] = {
+    (IDLE, "start"): {
+        OPENING: "a file is the body, and the status has content",
+        HEADING: "a stream is the body, and the method and status have content",
+        ENDING: "the whole response is known: buffered, or without content",
+    },
+    (IDLE, "disconnected"): {IDLE_LEFT: "always"},
+    (IDLE_LEFT, "start"): _AFTERWARDS,
+    (IDLE_LEFT, "disconnected"): {IDLE_LEFT: "always"},
+    # Opening
+    (OPENING, "opened"): {
+        SENDING: "there are bytes to send",
+        ENDING: "none: HEAD, an empty file, or a failure that became a 500",
+    },
+    (OPENING, "open_failed"): {ENDING: "404, 403 or 500, whole"},
+    (OPENING, "disconnected"): {OPENING_LEFT: "always"},
+    (OPENING_LEFT, "opened"): {CLOSING: "the late descriptor is closed"},
+    (OPENING_LEFT, "open_failed"): _AFTERWARDS,
+    (OPENING_LEFT, "disconnected"): {OPENING_LEFT: "always"},
+    # A stream before its head
+    (HEADING, "produced"): {
+        STREAMING: "the item can be sent",
+        ENDING: "it can't: 500",
+    },
+    (HEADING, "exhausted"): {ENDING: "an empty body, or a 500 where another length was promised"},
+    (HEADING, "stream_failed"): {ENDING: "500"},
+    (HEADING, "elapsed"): {
+        STREAMING: "the head goes out without the item",
+        ENDING: "the head is impossible: 500",
+    },
+    (HEADING, "disconnected"): {STREAMING_LEFT: "always"},
+    # A stream after its head
+    (STREAMING, "produced"): {
+        STREAMING: "the item can be sent",
+        ENDING: "it can't, or is more than was promised: Reset",
+    },
+    (STREAMING, "exhausted"): {ENDING: "End, or Reset where less came than was promised"},
+    (STREAMING, "stream_failed"): {ENDING: "Reset"},
+    (STREAMING, "elapsed"): {STREAMING: "a heartbeat, where there is one"},
+    (STREAMING, "disconnected"): {STREAMING_LEFT: "always"},
+    (STREAMING_LEFT, "produced"): _ABSORBED,
+    (STREAMING_LEFT, "exhausted"): _ABSORBED,
+    (STREAMING_LEFT, "stream_failed"): _ABSORBED,
+    (STREAMING_LEFT, "elapsed"): {STREAMING_LEFT: "the step is still under way"},
+    (STREAMING_LEFT, "closed"): _AFTERWARDS,
+    (STREAMING_LEFT, "disconnected"): {STREAMING_LEFT: "always"},
+    # Handed out, not yet performed
+    (SENDING, "delivered"): {ENDING: "End, or Reset where fewer bytes left than were announced"},
+    (SENDING, "disconnected"): {CLOSING_LEFT: "always: the file is open"},
+    (ENDING, "delivered"): _AFTERWARDS,
+    (ENDING, "disconnected"): {
+        CLOSING_LEFT: "something is open or was replaced unclosed",
+        FINISHED_LEFT: "nothing is left to close",
+    },
+    # Cleaning up
+    (CLOSING, "closed"): _AFTERWARDS,
+    (CLOSING, "disconnected"): {CLOSING: "always"},
+    (CLOSING_LEFT, "delivered"): _ABSORBED,
+    (CLOSING_LEFT, "closed"): _AFTERWARDS,
+    (CLOSING_LEFT, "disconnected"): {CLOSING_LEFT: "always"},
+    (FINISHED, "disconnected"): {FINISHED: "always"},
+    (FINISHED_LEFT, "delivered"): {FINISHED: "the late answer is dropped"},
+    (FINISHED_LEFT, "disconnected"): {FINISHED_LEFT: "always"},
+    (BROKEN, "closed"): _STAYS_BROKEN,
+    (BROKEN, "disconnected"): _STAYS_BROKEN,
+}

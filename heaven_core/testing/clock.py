@@ -1,0 +1,34 @@
+"""Time that stands still until a test moves it."""
+
+from __future__ import annotations
+
+from typing import final
+
+from heaven_core.runtime import Runtime
+
+__all__ = ["Clock"]
+
+
+@final
+class Clock:
+    """`now` is wall time in seconds since the epoch, `elapsed` the monotonic seconds since the clock was made."""
+
+    __slots__ = ("_tokens", "elapsed", "now")
+
+    def __init__(self, now: float = 1_000_000_000.0) -> None:
+        self.now = now
+        self.elapsed = 0.0
+        self._tokens = 0
+
+    def advance(self, seconds: float) -> None:
+        """Let `seconds` go by on both clocks."""
+        self.now += seconds
+        self.elapsed += seconds
+
+    def runtime(self) -> Runtime:
+        """The runtime of a driver that lives by this clock. Its random tokens are token1, token2, ..."""
+        return Runtime(lambda: self.now, lambda: self.elapsed, self._token, repr)
+
+    def _token(self) -> str:
+        self._tokens += 1
+        return f"token{self._tokens}"

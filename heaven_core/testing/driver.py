@@ -1,0 +1,146 @@
+"""The driver of the tests: it performs the events of a machine in memory."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterator
+from typing import Final, assert_never, final
+
+from heaven_core.app import App
+from heaven_core.events import Chunk, Deferred, End, Event, FileRange, Reset, Start
+from heaven_core.headers import Headers
+from heaven_core.machine import Machine
+from heaven_core.needs import CloseFile, CloseStream, Deliver, Finished, NextItem, OpenFile
+from heaven_core.sources import AnyIterable
+from heaven_core.testing.disk import Disk, OpenedFile
+from heaven_core.testing.exchange import Exchange
+
+__all__ = ["Driver", "Pulled"]
+
+
+@final
+class Pulled:
+    """A body that is pulled where the test runs: no thread, no task."""
+
+    __slots__ = ("_iterable", "_iterator")
+
+    def __init__(self, iterable: AnyIterable) -> None:
+        self._iterable: Final = iterable
+        self._iterator: AsyncIterator[object] | Iterator[object] | None = None
+
+    async def next(self) -> object:
+        """The next item. Raises `StopAsyncIteration` at the end, and what the iterable raises."""
+        if self._iterator is None:
+            iterable = self._iterable
+            self._iterator = aiter(iterable) if isinstance(iterable, AsyncIterable) else iter(iterable)
+        if isinstance(self._iterator, AsyncIterator):
+            return await anext(self._iterator)
+        try:
+            return next(self._iterator)
+        except StopIteration:
+            raise StopAsyncIteration from None
+
+    async def close(self) -> Exception | None:
+        """Close it, started or not; what that raises is the answer to `CloseStream`."""
+        body = self._iterable if self._iterator is None else self._iterator
+        close: Callable[[], object] | None = getattr(body, "aclose", None) or getattr(body, "close", None)
+        if close is None:
+            return None
+        try:
+            result = close()
+            if isinstance(result, Awaitable):
+                await result
+        except Exception as error:
+            return error
+        return None
+
+
+@final
+class Driver:
+    """Performs the events of one machine, in memory. Short enough to be read as an example of a driver."""
+
+    __slots__ = ("_app", "_disk", "_exchange", "_file", "_leave_after", "_machine", "_sent")
+
+    def __init__(
+        self, app: App, disk: Disk, machine: Machine[Pulled], exchange: Exchange, leave_after: int | None
+    ) -> None:
+        self._app: Final = app
+        self._disk: Final = disk
+        self._machine: Final = machine
+        self._exchange: Final = exchange
+        self._leave_after: Final = leave_after
+        self._file: OpenedFile | None = None
+        self._sent = 0
+
+    async def run(self) -> None:
+        """Drive the machine to its end."""
+        machine = self._machine
+        events = machine.start()
+        while True:
+            for event in events:
+                if self._leave_after == len(self._exchange.events) and type(event) is not Deferred:
+                    for left in machine.disconnected(self._sent):
+                        await self._perform(left)
+                    break
+                await self._perform(event)
+            need = machine.need
+            match need:
+                case OpenFile():
+                    try:
+                        self._file = self._disk.open(need)
+                    except OSError as error:
+                        events = machine.open_failed(error)
+                    else:
+                        events = machine.opened(self._file.info)
+                case NextItem():
+                    try:
+                        item = await need.stream.next()
+                    except StopAsyncIteration:
+                        events = machine.exhausted()
+                    except Exception as error:
+                        events = machine.stream_failed(error)
+                    else:
+                        events = machine.produced(item)
+                case Deliver():
+                    events = machine.delivered(self._sent)
+                case CloseStream():
+                    events = machine.closed(await need.stream.close())
+                case CloseFile():
+                    if self._file is not None:
+                        self._file.close()
+                    events = machine.closed()
+                case Finished():
+                    return
+                case _:
+                    assert_never(need)
+
+    async def _perform(self, event: Event) -> None:
+        exchange = self._exchange
+        exchange.events.append(event)
+        self._sent = 0
+        match event:
+            case Start():
+                exchange.status = event.status
+                exchange.headers = Headers(event.fields)
+            case Chunk():
+                exchange.body += event.data
+            case FileRange():
+                data = b"" if self._file is None else self._file.read(event.offset, event.count)
+                exchange.body += data
+                self._sent = len(data)
+            case End():
+                exchange.ended = True
+            case Reset():
+                pass  # the client sees that nothing has ended the body
+            case Deferred():
+                for call in event.calls:
+                    await self._run(call.func, call.name)
+            case _:
+                assert_never(event)
+
+    async def _run(self, func: Callable[[App], object], name: str) -> None:
+        try:
+            result = func(self._app)
+            if isinstance(result, Awaitable):
+                await result
+        except Exception as error:
+            self._app.report(error, f"the deferred call {name}")

@@ -1,0 +1,236 @@
+"""The machine does what `TRANSITIONS` says: each pair of the square, each state that may follow, nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from errno import EMFILE
+from typing import Final
+
+import pytest
+
+from heaven_core import FileInfo, LocalProtocolError, Machine, Request, Response
+from heaven_core.needs import CloseFile, CloseStream, Finished
+from heaven_core.sources import AnyIterable
+from heaven_core.states import INPUTS, NAMES, STATES, TRANSITIONS
+from heaven_core.testing import Clock
+
+Body = Callable[[Response], None]
+Input = Callable[[Machine[AnyIterable]], object]
+
+
+def _buffered(res: Response) -> None:
+    res.body = b"hello"
+
+
+def _impossible(res: Response) -> None:
+    res.headers = "Content-Length", 99
+    res.body = b"hello"
+
+
+def _no_content(res: Response) -> None:
+    res.status = 204
+    res.stream([b"a"])
+
+
+def _file(res: Response) -> None:
+    res.file("/f")
+
+
+def _file_with_promise(res: Response) -> None:
+    res.headers = "Content-Length", 99
+    res.file("/f")
+
+
+def _stream(res: Response) -> None:
+    res.stream([b"a"])
+
+
+def _promised_stream(res: Response) -> None:
+    res.stream([b"a"], length=4)
+
+
+def _upgrade_stream(res: Response) -> None:
+    res.headers = "Upgrade", "h3"
+    res.stream([b"a"])
+
+
+def _events(res: Response) -> None:
+    res.stream([b"a"], sse=True)
+
+
+def _replaced(res: Response) -> None:
+    res.stream([b"a"])
+    res.body = b"hello"
+    res.defer(print)
+
+
+def _replaced_by_stream(res: Response) -> None:
+    res.stream([b"a"])
+    res.stream([b"b"])
+
+
+def _replaced_by_file(res: Response) -> None:
+    res.stream([b"a"])
+    res.file("/f")
+
+
+BODIES: Final[dict[str, Body]] = {
+    "buffered": _buffered,
+    "impossible": _impossible,
+    "no content": _no_content,
+    "file": _file,
+    "file with a promise": _file_with_promise,
+    "stream": _stream,
+    "promised stream": _promised_stream,
+    "upgrade stream": _upgrade_stream,
+    "events": _events,
+    "replaced": _replaced,
+    "replaced by a stream": _replaced_by_stream,
+    "replaced by a file": _replaced_by_file,
+}
+
+# Each input with the arguments that make a difference.
+CALLS: Final[dict[str, list[Input]]] = {
+    "start": [lambda machine: machine.start()],
+    "opened": [lambda machine: machine.opened(FileInfo(5, 0)), lambda machine: machine.opened(FileInfo(0, 0))],
+    "open_failed": [
+        lambda machine: machine.open_failed(FileNotFoundError(2, "gone")),
+        lambda machine: machine.open_failed(PermissionError(13, "no")),
+        lambda machine: machine.open_failed(OSError(EMFILE, "too many")),
+    ],
+    "produced": [
+        lambda machine: machine.produced(b"ab"),
+        lambda machine: machine.produced(""),
+        lambda machine: machine.produced(object()),
+        lambda machine: machine.produced(b"too long for the promise"),
+    ],
+    "exhausted": [lambda machine: machine.exhausted()],
+    "stream_failed": [lambda machine: machine.stream_failed(ValueError("stream"))],
+    "elapsed": [lambda machine: machine.elapsed()],
+    "delivered": [
+        lambda machine: machine.delivered(),
+        lambda machine: machine.delivered(5),
+        lambda machine: machine.delivered(2, OSError("disk")),
+        lambda machine: machine.delivered(0, OSError("wire")),
+    ],
+    "closed": [lambda machine: machine.closed(), lambda machine: machine.closed(ValueError("closing"))],
+    "disconnected": [lambda machine: machine.disconnected()],
+}
+
+
+def _machine(body: Body, method: str, path: Iterable[Input]) -> Machine[AnyIterable]:
+    response = Response()
+    body(response)
+    machine: Machine[AnyIterable] = Machine(response, Request[object](method, "/"), Clock().runtime(), lambda it: it)
+    for call in path:
+        call(machine)
+    return machine
+
+
+def _signature(machine: Machine[AnyIterable]) -> str:
+    return f"{machine.state} {'' if machine.state.startswith('IDLE') else machine.need!r}"
+
+
+def _walk() -> dict[tuple[str, str], dict[str, str]]:
+    """Every (state, input) that can be reached, with the states that followed; "raises" where the call was refused."""
+    seen: dict[tuple[str, str], dict[str, str]] = {}
+    for name, body in BODIES.items():
+        for method in ("GET", "HEAD"):
+            paths: list[tuple[Input, ...]] = [()]
+            known: set[str] = set()
+            while paths:
+                path = paths.pop()
+                machine = _machine(body, method, path)
+                signature = _signature(machine)
+                if signature in known:
+                    continue
+                known.add(signature)
+                before = machine.state
+                for input_name, calls in CALLS.items():
+                    for call in calls:
+                        machine = _machine(body, method, path)
+                        try:
+                            call(machine)
+                        except LocalProtocolError:
+                            assert machine.state == "BROKEN"
+                            seen.setdefault((before, input_name), {})["raises"] = name
+                        else:
+                            seen.setdefault((before, input_name), {})[machine.state] = name
+                            paths.append((*path, call))
+    return seen
+
+
+WALKED: Final = _walk()
+
+
+@pytest.mark.parametrize("state", [state for state in STATES if NAMES[state] != "BROKEN"])
+@pytest.mark.parametrize("name", INPUTS)
+def test_each_pair_moves_as_the_table_says_or_raises(state: int, name: str) -> None:
+    allowed = {NAMES[target] for target in TRANSITIONS.get((state, name), {})}
+    followed = set(WALKED[NAMES[state], name])
+    # A driver that gives an impossible number is refused in any state.
+    followed -= {"raises"} if name == "delivered" and allowed else set()
+    assert followed == (allowed or {"raises"})
+
+
+def test_every_state_can_be_reached() -> None:
+    assert {state for state, _ in WALKED} == set(NAMES) - {"BROKEN"}
+
+
+def test_table_names_only_states_and_inputs_that_exist() -> None:
+    for (state, name), targets in TRANSITIONS.items():
+        assert state in STATES
+        assert name in INPUTS
+        assert targets
+        assert set(targets) <= set(STATES)
+        assert all(targets.values())
+
+
+@pytest.mark.parametrize("name", [name for name in INPUTS if name not in ("closed", "disconnected")])
+def test_a_broken_machine_refuses_everything_but_closing_and_leaving(name: str) -> None:
+    machine = _machine(_stream, "GET", [CALLS["start"][0]])
+    with pytest.raises(LocalProtocolError):
+        machine.start()
+    assert machine.state == "BROKEN"
+    for call in CALLS[name]:
+        with pytest.raises(LocalProtocolError):
+            call(machine)
+    assert machine.disconnected() == ()
+    assert machine.state == "BROKEN"
+
+
+def test_a_broken_machine_asks_for_what_is_open_to_be_closed_and_nothing_else() -> None:
+    def body(res: Response) -> None:
+        res.stream([b"replaced"])
+        res.file("/f")
+
+    machine = _machine(body, "GET", [CALLS["start"][0], CALLS["opened"][0]])
+    with pytest.raises(LocalProtocolError):
+        machine.exhausted()
+    asked: list[type] = []
+    while type(machine.need) is not Finished:
+        asked.append(type(machine.need))
+        assert machine.closed(ValueError("late")) == ()
+    assert asked == [CloseFile, CloseStream]
+    assert machine.need.outcome.kind == "failed"
+    with pytest.raises(LocalProtocolError):
+        machine.closed()
+
+
+def test_a_call_out_of_turn_names_the_call_the_state_and_the_need() -> None:
+    machine = _machine(_stream, "GET", [CALLS["start"][0]])
+    with pytest.raises(LocalProtocolError, match=r"opened was called in state HEADING.*NextItem"):
+        machine.opened(FileInfo(1, 0))
+
+
+def test_a_call_before_start_says_that_start_is_missing() -> None:
+    machine = _machine(_stream, "GET", [])
+    with pytest.raises(LocalProtocolError, match=r"produced was called in state IDLE.*start\(\)"):
+        machine.produced(b"a")
+    assert type(machine.need) is Finished
+
+
+def test_more_bytes_sent_than_the_file_range_holds_is_refused() -> None:
+    machine = _machine(_file, "GET", [CALLS["start"][0], CALLS["opened"][0]])
+    with pytest.raises(LocalProtocolError, match=r"delivered\(6\), of 5 bytes"):
+        machine.delivered(6)
