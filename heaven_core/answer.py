@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Final, Protocol
 
 from heaven_core.checks import is_bytes_like
 from heaven_core.encoding import encode_json, encode_text
@@ -19,9 +19,23 @@ from heaven_core.outcome import Outcome, OutcomeKind
 from heaven_core.schema import Schema
 from heaven_core.sources import AnyIterable, FileSource, StreamSource
 
-__all__ = ["Answer", "Report"]
+__all__ = ["NO_FIELDS", "STARTED", "Answer", "Host", "Report"]
 
 Report = Callable[[BaseException, str], None]
+
+
+class Host(Protocol):
+    """What a response wants of its app."""
+
+    @property
+    def debug(self) -> bool:
+        """Whether clients are shown tracebacks."""
+        ...
+
+    def report(self, error: BaseException, where: str, /) -> None:
+        """Tell the application of an error."""
+        ...
+
 
 _TEXT: Final = b"text/plain; charset=utf-8"
 _BYTES: Final = b"application/octet-stream"
@@ -36,7 +50,8 @@ _DEBUG_PAGE: Final = """<!doctype html>
 <pre>{}</pre>
 </html>
 """
-_NOTHING: Final[list[Field]] = []
+NO_FIELDS: Final[list[Field]] = []
+STARTED: Final = "the response has started: status, headers and body can't be changed any more"
 
 _Mark = tuple[list[Field], int, bool]
 
@@ -45,35 +60,34 @@ class Answer:
     """The state of one response.
 
     `code`, `content` and `source` are status, body, and file or stream; `lines` the headers, made when first used;
+    `ending` what `outcome` is made of: its kind, the body's bytes and the monotonic time, once there is one;
     `released` the streams that a later body replaced and that still have to be closed; `refusal` why a change is
     refused, once it is; `began` the monotonic time in seconds when the request arrived.
     """
 
     __slots__ = (
-        "_end",
         "_mark",
         "began",
         "closing",
         "code",
         "content",
         "content_type",
-        "debug",
         "deferred",
         "encoded",
         "error",
         "failed",
+        "ending",
         "gone",
+        "host",
         "lines",
         "refusal",
         "released",
-        "report",
         "schema",
         "source",
     )
 
-    def __init__(self, report: Report | None = None, began: float = 0.0, debug: bool = False) -> None:
-        self.report: Final = report
-        self.debug: Final = debug
+    def __init__(self, host: Host | None = None, began: float = 0.0) -> None:
+        self.host: Final = host
         self.began: Final = began
         self.code = 200
         self.content: object = None
@@ -92,20 +106,20 @@ class Answer:
         # The client went away before its request had been read whole.
         self.gone = False
         self._mark: _Mark | None = None
-        self._end: tuple[OutcomeKind, int, float] | None = None
+        self.ending: tuple[OutcomeKind, int, float] | None = None
 
     @property
     def outcome(self) -> Outcome | None:
         """How the response ended; `None` until it has."""
-        if self._end is None:
+        if self.ending is None:
             return None
-        kind, body_bytes, ended = self._end
+        kind, body_bytes, ended = self.ending
         return Outcome(kind, self.code, body_bytes, ended - self.began, self.error if self.failed else None)
 
     @property
     def fields(self) -> list[Field]:
         """The header lines as they are now; not to be changed in place."""
-        return _NOTHING if self.lines is None else self.lines.fields
+        return NO_FIELDS if self.lines is None else self.lines.fields
 
     @property
     def is_open(self) -> bool:
@@ -125,7 +139,7 @@ class Answer:
 
     def start(self) -> None:
         """The head is on its way."""
-        self.seal("the response has started: status, headers and body can't be changed any more")
+        self.seal(STARTED)
 
     def release(self) -> None:
         """Put the file or stream aside; a stream still has to be closed."""
@@ -147,7 +161,7 @@ class Answer:
 
     def mark(self) -> None:
         """A before-hook has finished: this is what a later failure goes back to."""
-        fields = _NOTHING if self.lines is None else self.lines.share()
+        fields = NO_FIELDS if self.lines is None else self.lines.share()
         self._mark = (fields, 0 if self.deferred is None else len(self.deferred), self.closing)
 
     def become(self, status: int, text: str) -> None:
@@ -164,7 +178,7 @@ class Answer:
 
         Deferred calls are forgotten, too, but for those that wait for a failure.
         """
-        fields, kept, self.closing = self._mark or (_NOTHING, 0, False)
+        fields, kept, self.closing = self._mark or (NO_FIELDS, 0, False)
         if self.lines is not None:
             self.lines.restore(fields)
         if self.deferred is not None:
@@ -180,7 +194,7 @@ class Answer:
         self.failed = True
         self.roll_back(500, "500 Internal Server Error\n")
         self._replace_fields([line for line in self.fields if line[0] not in _NOT_IN_500] + [_NO_STORE])
-        if self.debug:
+        if self.host is not None and self.host.debug:
             self.content = _DEBUG_PAGE.format(html.escape(describe(error)))
             self.content_type = _HTML
             self.encoded = self.content.encode("utf-8", "backslashreplace")
@@ -192,14 +206,14 @@ class Answer:
 
     def report_error(self, error: BaseException, where: str) -> None:
         """Tell the application, and its log."""
-        if self.report is not None:
-            self.report(error, where)
+        if self.host is not None:
+            self.host.report(error, where)
 
-    def finish(self, kind: OutcomeKind, body_bytes: int, ended: float) -> list[DeferredCall]:
+    def finish(self, kind: OutcomeKind, body_bytes: int, ended: float) -> Sequence[DeferredCall]:
         """Fix the outcome; `ended` is the monotonic time in seconds. Returns the deferred calls that it lets run."""
-        self._end = (kind, body_bytes, ended)
+        self.ending = (kind, body_bytes, ended)
         if self.deferred is None:
-            return []
+            return ()
         return [call for call in self.deferred if call.when == "always" or call.when == kind]
 
     def encode(self) -> bytes:
@@ -209,7 +223,11 @@ class Answer:
         """
         if self.encoded is None:
             schema = self.schema
-            if schema is not None and schema.returns is not None and 200 <= self.code < 300:
+            content = self.content
+            if schema is None and type(content) is str and self.content_type is None:
+                self.encoded = encode_text(content)
+                self.content_type = _TEXT
+            elif schema is not None and schema.returns is not None and 200 <= self.code < 300:
                 self.encoded = self._filter(schema)
             else:
                 self.encoded = self._encode()

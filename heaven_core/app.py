@@ -16,7 +16,7 @@ from heaven_core.request import Request
 from heaven_core.response import Response
 from heaven_core.routing import Pattern
 from heaven_core.runtime import Runtime
-from heaven_core.schema import Schemas
+from heaven_core.schemas import Schemas
 from heaven_core.typing_backports import T
 
 __all__ = ["App", "Lifespan", "OnError"]
@@ -133,8 +133,7 @@ class App(Store):
 
     def response(self, runtime: Runtime) -> Response:
         """A fresh response, at the arrival of its request."""
-        registry = self._registry
-        return Response(registry.report, runtime.monotonic(), registry.debug)
+        return Response(self._registry, runtime.monotonic())
 
     def respond(
         self,

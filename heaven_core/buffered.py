@@ -7,7 +7,7 @@ together: the same bytes, outcome and deferred calls.
 
 from __future__ import annotations
 
-from heaven_core.answer import Answer
+from heaven_core.answer import NO_FIELDS, STARTED, Answer
 from heaven_core.framing import frame
 from heaven_core.headers import Field
 
@@ -23,9 +23,13 @@ def render(response: Answer, method: str) -> tuple[list[Field], bytes] | None:
     data = response.encoded
     if data is None or response.source is not None or response.released is not None or response.gone:
         return None
+    lines = response.lines
+    given = NO_FIELDS if lines is None else lines.fields
     try:
-        fields, length = frame(method, response.code, response.fields, len(data), response.content_type)
+        fields, length = frame(method, response.code, given, len(data), response.content_type)
     except ValueError:
         return None
-    response.start()
+    response.refusal = STARTED
+    if lines is not None:
+        lines.refusal = STARTED
     return fields, data if length else b""

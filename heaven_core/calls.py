@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TypeGuard
+from collections.abc import Callable, Coroutine
+from inspect import iscoroutinefunction
+from typing import TypeAlias, TypeGuard
 
 from heaven_core.checks import is_awaitable
+from heaven_core.context import Context
 from heaven_core.errors import Abort
+from heaven_core.request import Request
+from heaven_core.response import Response
 
-__all__ = ["beside_abort", "settle"]
+__all__ = ["AsyncCall", "beside_abort", "is_async", "settle"]
+
+AsyncCall: TypeAlias = Callable[[Request[object], Response, Context], Coroutine[object, object, object]]
+
+
+def is_async(func: Callable[[Request[object], Response, Context], object]) -> TypeGuard[AsyncCall]:
+    """Whether calling it gives a coroutine, as far as that can be known beforehand."""
+    return iscoroutinefunction(func)
 
 
 async def settle(result: object, func: object) -> None:

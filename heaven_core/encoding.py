@@ -185,8 +185,8 @@ def _plain_list(value: Sequence[object], path: str, parents: set[int]) -> list[o
 
 def _plain_key(key: object, path: str) -> object:
     plain = key
-    if isinstance(key, (datetime, date, UUID, Decimal, Enum)) and not isinstance(key, (str, int, float)):
-        plain = _builtin(key)
+    while isinstance(plain, (date, UUID, Decimal, Enum)) and not isinstance(plain, (str, int, float)):
+        plain = _builtin(plain)
     if plain is None or isinstance(plain, (str, int, float)):
         _check_scalar(plain, f"a key of {path}")
         return plain

@@ -6,6 +6,7 @@ final and the deferred work may run. `heaven_core.machine` has the first half.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, Generic, NoReturn, Protocol, TypeAlias, TypeVar
 
 from heaven_core import states
@@ -49,7 +50,7 @@ class Ending(Generic[S]):
         self._runtime: Final = runtime
         self._request: Final = request
         self._state = states.IDLE
-        self._calls: list[DeferredCall] | None = None
+        self._calls: Sequence[DeferredCall] | None = None
         # The ledger, in body bytes: those known to have gone, those handed out last and not known of yet, those of the
         # FileRange under way, and those still to come of what the head has announced (None: it did not).
         self._sent = 0

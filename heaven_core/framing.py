@@ -36,6 +36,10 @@ _LENGTH: Final = b"content-length"
 _NOSNIFF_NAME: Final = b"x-content-type-options"
 _NOSNIFF: Final[Field] = (_NOSNIFF_NAME, b"nosniff")
 
+# Most bodies are small: their lines are made once (benchmarks/dispatch.py: 90 ns less for each response).
+_SMALL: Final = 2048
+_LENGTH_LINES: Final = [(_LENGTH, b"%d" % length) for length in range(_SMALL)]
+
 
 def has_content(method: str, status: int) -> bool:
     """May body bytes follow the head? Not after HEAD, nor with 204, 205 and 304 (RFC 9110 §6.4.1)."""
@@ -58,7 +62,9 @@ def frame(
     """
     if status == 204 or status == 205 or status == 304:
         return _frame_nothing(status, fields), 0
-    chosen = fields.copy()
+    if not fields and content_type is not None and length is not None and length < _SMALL:
+        # Nothing is set, as in most responses (benchmarks/dispatch.py: 100 ns less).
+        return [(_TYPE, content_type), _NOSNIFF, _LENGTH_LINES[length]], 0 if method == "HEAD" else length
     typed = sniffed = measured = False
     for name, value in fields:
         if name == _TYPE:
@@ -70,15 +76,14 @@ def frame(
             length = _promised(value, length)
         elif name == b"upgrade" and status != 426:
             raise ValueError("the Upgrade field needs status 426; on other responses it belongs to the adapter")
+    chosen = fields.copy()
     if content_type is not None and not typed:
         chosen.append((_TYPE, content_type))
         if not sniffed:
             chosen.append(_NOSNIFF)
     if length is not None and not measured:
-        chosen.append((_LENGTH, b"%d" % length))
-    if method == "HEAD":
-        return chosen, 0
-    return chosen, length
+        chosen.append(_LENGTH_LINES[length] if length < _SMALL else (_LENGTH, b"%d" % length))
+    return chosen, 0 if method == "HEAD" else length
 
 
 def _promised(value: bytes, length: int | None) -> int:

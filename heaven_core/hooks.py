@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Final, TypeAlias, final
 
+from heaven_core.calls import is_async
 from heaven_core.context import Context
 from heaven_core.request import Request
 from heaven_core.response import Response
@@ -21,11 +22,12 @@ _METHODS: Final = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS",
 class Step:
     """One registered hook. `methods` is `None` for all of them; `body` has the request's body read before it runs."""
 
-    __slots__ = ("body", "hook", "methods", "pattern")
+    __slots__ = ("async_hook", "body", "hook", "methods", "pattern")
 
     def __init__(self, pattern: Pattern, hook: Hook, methods: Iterable[str] | None, body: bool) -> None:
         self.pattern: Final = pattern
         self.hook: Final = hook
+        self.async_hook: Final = hook if is_async(hook) else None
         self.methods: Final = None if methods is None else _checked(methods)
         self.body: Final = body
 

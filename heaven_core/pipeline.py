@@ -13,12 +13,13 @@ from typing import TypeAlias
 from heaven_core.calls import beside_abort, settle
 from heaven_core.context import Context
 from heaven_core.errors import ClientDisconnected, ClientError, MethodNotAllowed, NotFound
-from heaven_core.hooks import Step
+from heaven_core.hooks import Plan, Step
 from heaven_core.pages import refuse
-from heaven_core.registry import Endpoint, Registry
+from heaven_core.registry import Registry
 from heaven_core.request import Request
 from heaven_core.response import Response
 from heaven_core.runtime import Runtime
+from heaven_core.schema import Schema
 
 __all__ = ["InThread", "respond"]
 
@@ -40,26 +41,28 @@ async def respond(
     """
     context = Context()
     method = request.method
-    match = registry.find(method, request.path)
-    endpoint = None
-    plan = None
-    if match is not None:
+    match = registry.router.find(method, request.path)
+    plan: Plan | None
+    if match is None:
+        endpoint = None
+        plan = registry.hooks.plan(None, method).for_path(request.path)
+    else:
         endpoint = match.endpoint
         request.params = match.params
         plan = endpoint.plan
         if plan is None or method != endpoint.method:
             plan = registry.plan_of(endpoint, method)
-        response.schema = endpoint.schema
         if not plan.certain:
             plan = plan.for_path(request.path)
-    else:
-        plan = registry.hooks.plan(None, method).for_path(request.path)
-    request.limit = registry.max_body_size
+        response.schema = endpoint.schema
+    if request.reader is not None:
+        request.limit = registry.max_body_size
     try:
         for step in plan.before:
             if step.body:
-                await request.read_body(registry.max_body_size)
-            result = step.hook(request, response, context)
+                await request.read_body(request.limit)
+            call = step.async_hook
+            result = step.hook(request, response, context) if call is None else await call(request, response, context)
             if result is not None:
                 await settle(result, step.hook)
             if response.refusal is not None:
@@ -68,18 +71,22 @@ async def respond(
         else:
             if endpoint is None:
                 _answer_without_route(registry, request, response)
-            elif endpoint.thread and in_thread is not None:
-                await _prepare(endpoint, request, registry)
-                result = await in_thread(partial(endpoint.handler, request, response, context))
-                if result is not None:
-                    await settle(result, endpoint.handler)
             else:
-                if request.reader is not None or endpoint.schema is not None:
-                    await _prepare(endpoint, request, registry)
-                result = endpoint.handler(request, response, context)
+                if not endpoint.stream:
+                    if request.reader is not None:
+                        await request.read_body(request.limit)
+                    if endpoint.schema is not None:
+                        _decode(endpoint.schema, request)
+                call = endpoint.async_handler
+                if call is not None:
+                    result = await call(request, response, context)
+                elif endpoint.thread and in_thread is not None:
+                    result = await in_thread(partial(endpoint.handler, request, response, context))
+                else:
+                    result = endpoint.handler(request, response, context)
                 if result is not None:
                     await settle(result, endpoint.handler)
-            if response.refusal is None and plan.after:
+            if plan.after and response.refusal is None:
                 await _run_after(plan.after, request, response, context)
         if response.refusal is None:
             response.encode()
@@ -87,20 +94,15 @@ async def respond(
         await _recover(error, registry, request, response, context, runtime, plan.after)
 
 
-async def _prepare(endpoint: Endpoint, request: Request[object], registry: Registry) -> None:
-    if endpoint.stream:
-        return
-    await request.read_body(registry.max_body_size)
-    schema = endpoint.schema
-    if schema is not None and schema.expects is not None:
+def _decode(schema: Schema, request: Request[object]) -> None:
+    if schema.expects is not None:
         request.data = schema.decode(request.body, request.headers.get("Content-Type"))
 
 
 async def _run_after(steps: tuple[Step, ...], request: Request[object], response: Response, context: Context) -> None:
     for step in steps:
-        if step.body:
-            await request.read_body(request.limit)
-        result = step.hook(request, response, context)
+        call = step.async_hook
+        result = step.hook(request, response, context) if call is None else await call(request, response, context)
         if result is not None:
             await settle(result, step.hook)
         if response.refusal is not None:

@@ -6,12 +6,14 @@ from collections.abc import Callable
 from typing import Final, TypeAlias, final
 
 from heaven_core.answer import Report
+from heaven_core.calls import is_async
 from heaven_core.context import Context
 from heaven_core.hooks import HookTable, Plan
 from heaven_core.request import Request
 from heaven_core.response import Response
-from heaven_core.routing import Match, Pattern, Router
-from heaven_core.schema import Schema, Schemas
+from heaven_core.routing import Pattern, Router
+from heaven_core.schema import Schema
+from heaven_core.schemas import Schemas
 
 __all__ = ["Endpoint", "ErrorKey", "Handler", "Registry"]
 
@@ -23,12 +25,13 @@ ErrorKey: TypeAlias = int | type[Exception]
 class Endpoint:
     """A route: its handler, and what has to happen around it. `plan` and `schema` are found when first needed."""
 
-    __slots__ = ("handler", "method", "pattern", "plan", "schema", "stream", "thread")
+    __slots__ = ("async_handler", "handler", "method", "pattern", "plan", "schema", "stream", "thread")
 
     def __init__(self, method: str, pattern: Pattern, handler: Handler, stream: bool, thread: bool) -> None:
         self.method: Final = method
         self.pattern: Final = pattern
         self.handler: Final = handler
+        self.async_handler: Final = handler if is_async(handler) else None
         self.stream: Final = stream
         self.thread: Final = thread
         self.plan: Plan | None = None
@@ -41,17 +44,17 @@ class Registry:
 
     __slots__ = (
         "_endpoints",
+        "_report",
         "debug",
         "error_handlers",
         "hooks",
         "max_body_size",
-        "report",
         "router",
         "schemas",
     )
 
     def __init__(self, report: Report, debug: bool, max_body_size: int) -> None:
-        self.report: Final = report
+        self._report: Final = report
         self.debug: Final = debug
         self.max_body_size: Final = max_body_size
         self.router: Final[Router[Endpoint]] = Router()
@@ -59,6 +62,10 @@ class Registry:
         self.schemas: Final = Schemas()
         self.error_handlers: Final[dict[ErrorKey, Handler]] = {}
         self._endpoints: Final[list[Endpoint]] = []
+
+    def report(self, error: BaseException, where: str) -> None:
+        """Tell the application of an error."""
+        self._report(error, where)
 
     def add(self, endpoint: Endpoint) -> None:
         """Raises `ValueError` for a second route with this method and pattern."""
@@ -70,18 +77,12 @@ class Registry:
         for endpoint in self._endpoints:
             endpoint.plan = None
 
-    def find(self, method: str, path: str) -> Match[Endpoint] | None:
-        """The route for a request; a HEAD without one of its own is answered by the GET (RFC 9110 §9.3.2)."""
-        match = self.router.find(method, path)
-        return self.router.find("GET", path) if match is None and method == "HEAD" else match
-
     def plan_of(self, endpoint: Endpoint, method: str) -> Plan:
         """The hooks of a route, resolved at the first request after a registration."""
-        if method != endpoint.method:  # HEAD on a GET route: hooks may be scoped to HEAD alone
-            return self.hooks.plan(endpoint.pattern, method)
+        endpoint.schema = self.schemas.find(endpoint.method, endpoint.pattern.text)
         plan = self.hooks.plan(endpoint.pattern, method)
-        endpoint.schema = self.schemas.find(method, endpoint.pattern.text)
-        endpoint.plan = plan
+        if method == endpoint.method:  # not HEAD on a GET route: a hook may be scoped to HEAD alone
+            endpoint.plan = plan
         return plan
 
     def error_handler(self, error: Exception, status: int) -> Handler | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from json import loads
-from typing import Final, Generic, NoReturn, final
+from typing import Final, Generic, NoReturn, TypedDict, final
 
 from heaven_core.charsets import decode_text
 from heaven_core.cookies import parse_cookies
@@ -20,9 +20,27 @@ from heaven_core.target import encode_path, find_host, make_url
 from heaven_core.typing_backports import T, override
 from heaven_core.upload import BodyReader, BodyStream, check_announced, read_whole
 
-__all__ = ["BodyReader", "Request"]
+__all__ = ["BodyReader", "Origin", "Request"]
 
 _DEFAULT_LIMIT: Final = 16 * 1024 * 1024
+
+
+class Origin(TypedDict, total=False):
+    """How and where a request arrived: what few handlers ask for, by the names that ASGI gives it.
+
+    A mapping that a server has anyway is taken as it is: to copy seven values out of it for each request would cost
+    more than matching the route.
+    """
+
+    scheme: str
+    http_version: str
+    root_path: str
+    raw_path: bytes | None
+    server: tuple[str, int | None] | None
+    client: tuple[str, int] | None
+
+
+_NO_ORIGIN: Final[Origin] = {}
 
 
 @final
@@ -43,50 +61,35 @@ class Request(Generic[T]):
     - `path`: below `root_path`, percent-decoded once as UTF-8, so that `%2F` is a slash; what routes are matched with;
     - `query_string`: after the `?`, as sent; `query` reads it;
     - `fields`: the header lines, names in lower case; `headers` reads them;
-    - `scheme`: "http" or "https"; `http_version`: "1.0", "1.1", "2" or "3";
-    - `root_path`: where the app is mounted, decoded: "" or "/app";
-    - `server`: our address and port, the path of a unix socket and `None`, or `None`;
-    - `client`: the peer's address and port, or `None` where there is none, as on a unix socket;
-    - `params`: what the route's pattern found: `params["name"]`, and `params["*"]` for the rest.
+    - `params`: what the route's pattern found: `params["name"]`, and `params["*"]` for the rest;
+    - `origin`: how and where it arrived; `scheme`, `http_version`, `root_path`, `server` and `client` read it.
 
     `reader` is where the driver gives the body, `None` if the request has none; `limit` is the most bytes of it that
     are read.
     """
 
     __slots__ = (
-        "_body", "_cookies", "_data", "_headers", "_json", "_query", "_raw_path", "_taken",
-        "client", "fields", "http_version", "limit", "method", "params", "path", "query_string", "reader",
-        "root_path", "scheme", "server",
+        "_body", "_cookies", "_data", "_headers", "_json", "_query", "_taken",
+        "fields", "limit", "method", "origin", "params", "path", "query_string", "reader",
     )  # fmt: skip
 
     def __init__(
         self,
         method: str,
         path: str,
-        *,
         query_string: bytes = b"",
         fields: Fields = (),
-        scheme: str = "http",
-        http_version: str = "1.1",
-        raw_path: bytes = b"",
-        root_path: str = "",
-        server: tuple[str, int | None] | None = None,
-        client: tuple[str, int] | None = None,
         reader: BodyReader | None = None,
+        origin: Origin = _NO_ORIGIN,
     ) -> None:
         self.method: Final = method
         self.path: Final = path or "/"  # a mounted app gets no path at all for its root
         self.query_string: Final = query_string
         self.fields: Final = fields
-        self.scheme: Final = scheme
-        self.http_version: Final = http_version
-        self.root_path: Final = root_path
-        self.server: Final = server
-        self.client: Final = client
         self.reader: Final = reader
+        self.origin: Final = origin
         self.params: Params = NO_PARAMS
         self.limit = _DEFAULT_LIMIT
-        self._raw_path: Final = raw_path
         self._headers: Headers | None = None
         self._query: Query | None = None
         self._cookies: dict[str, str] | None = None
@@ -94,6 +97,31 @@ class Request(Generic[T]):
         self._taken = False
         self._json: object = _UNSET
         self._data: T | _Unset = _UNSET
+
+    @property
+    def scheme(self) -> str:
+        """The scheme: "http" or "https"."""
+        return self.origin.get("scheme", "http")
+
+    @property
+    def http_version(self) -> str:
+        """The version: "1.0", "1.1", "2" or "3"."""
+        return self.origin.get("http_version", "1.1")
+
+    @property
+    def root_path(self) -> str:
+        """Where the app is mounted, decoded: "" or "/app"."""
+        return self.origin.get("root_path", "")
+
+    @property
+    def server(self) -> tuple[str, int | None] | None:
+        """Our address and port; the path of a unix socket and `None`; or `None`."""
+        return self.origin.get("server")
+
+    @property
+    def client(self) -> tuple[str, int] | None:
+        """The peer's address and port, or `None` where there is none, as on a unix socket."""
+        return self.origin.get("client")
 
     @property
     def headers(self) -> Headers:
@@ -119,7 +147,7 @@ class Request(Generic[T]):
     @property
     def raw_path(self) -> bytes:
         """The whole path as the client sent it; where the server does not tell, `root_path` and `path` encoded."""
-        return self._raw_path or encode_path(self.root_path + self.path)
+        return self.origin.get("raw_path") or encode_path(self.root_path + self.path)
 
     @property
     def host(self) -> str:

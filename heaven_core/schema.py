@@ -11,36 +11,30 @@ object runs its `__post_init__` and validators. What is declared as `Any` or `ob
 
 from __future__ import annotations
 
-import re
+import json
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
 from types import NoneType
-from typing import Final, Protocol, TypeGuard, final, get_args
+from typing import Final, NoReturn, Protocol, TypeGuard, final, get_args
 from uuid import UUID
 
+from heaven_core.defaults import fill_defaults
 from heaven_core.encoding import encode_json, encode_text
-from heaven_core.errors import BadRequest, UnprocessableContent, UnsupportedMediaType
-from heaven_core.pattern import Pattern
+from heaven_core.errors import BadRequest, UnprocessableContent
+from heaven_core.jsontype import check_json_type
+from heaven_core.mismatch import MismatchError, json_path, read_message
 
-__all__ = ["Schema", "Schemas"]
+__all__ = ["Schema"]
 
-_JSON: Final = "application/json"
-_TEXT: Final = (str, bytes, bytearray, memoryview)
+# These two are not JSON, and need no library.
+_AS_IT_IS: Final[dict[object, str]] = {str: "text/plain; charset=utf-8", bytes: "application/octet-stream"}
 # What msgspec hands over as it is when asked to: a float field takes a Decimal, and a str field refuses bytes.
 _NATIVE: Final = (bytes, bytearray, memoryview, datetime, date, time, timedelta, UUID, Decimal)
 _TAKEN: Final = (str, int, float, NoneType, dict, list, tuple, set, frozenset, Enum, *_NATIVE)
 _MODEL_MARK: Final = "__pydantic_validator__"
 _CLASS_MARKS: Final = ("__struct_fields__", "__dataclass_fields__", "__attrs_attrs__", _MODEL_MARK)
-
-_PARAMETER: Final = r"([!#$%&'*+.^_`|~\w-]+)=([!#$%&'*+.^_`|~\w-]+|\"(?:[^\"\\]|\\.)*\")"
-_MEDIA_TYPE: Final = re.compile(
-    r"(?:application/json|[!#$%&'*+.^_`|~\w-]+/[!#$%&'*+.^_`|~\w-]+\+json)"
-    rf"[ \t]*((?:;[ \t]*(?:{_PARAMETER}[ \t]*)?)*)",
-    re.ASCII | re.IGNORECASE | re.DOTALL,
-)
-_PARAMETERS: Final = re.compile(_PARAMETER, re.ASCII | re.DOTALL)
 
 
 @final
@@ -57,38 +51,32 @@ class Schema:
         self.expects: Final = expects
         self.returns: Final = returns
         self._decoder: Final = None if expects is None else _make_codec("expects", expects)
-        self._codec: Final = None if returns in (None, str, bytes) else _make_codec("returns", returns)
-        self.content_type: Final = (
-            "text/plain; charset=utf-8" if returns is str else "application/octet-stream" if returns is bytes else _JSON
-        )
+        as_it_is = _AS_IT_IS.get(returns) if isinstance(returns, type) else None
+        self.content_type: Final = as_it_is or "application/json"
+        self._codec: Final = None if returns is None or as_it_is else _make_codec("returns", returns)
 
     def takes(self, value: object) -> bool:
         """Whether `encode` knows the type of `value`; what is inside, and whether it fits, shows only there."""
-        if self.returns is None:
+        if self.returns is None or isinstance(value, type):
             return False
-        return isinstance(value, _TAKEN) or (
-            not isinstance(value, type) and any(hasattr(type(value), mark) for mark in _CLASS_MARKS)
-        )
+        return isinstance(value, _TAKEN) or any(hasattr(type(value), mark) for mark in _CLASS_MARKS)
 
     def decode(self, body: bytes, content_type: str | None) -> object:
         """`body` as what the route expects.
 
-        Taken are `application/json` and types that end in `+json` (RFC 6839 §3.1), their parameters ignored but for a
-        charset other than UTF-8 (RFC 8259 §8.1). A body without Content-Type counts as `application/octet-stream`, as
-        RFC 9110 §8.3 allows: a browser sends one to another origin without asking first.
-
-        Raises `UnsupportedMediaType`, `BadRequest` for an empty body or what is no JSON, `UnprocessableContent` with
-        the problems found; msgspec stops at the first, and writes `$[...]` for any value of a `dict`.
+        Raises `UnsupportedMediaType` unless `content_type` is JSON in UTF-8 (see `jsontype`), `BadRequest` for an
+        empty body and for what is no JSON, and `UnprocessableContent` with the problems: all that pydantic found, or
+        the first that msgspec found, which writes `$[...]` for any value of a `dict`.
         """
         if self._decoder is None:
             raise TypeError("this schema has no expects=, so there is nothing to decode to")
         if content_type is not None or body:
-            _check_media_type(content_type)
+            check_json_type(content_type)
         if not body:
             raise BadRequest("the body is empty, and JSON was expected")
         try:
             return self._decoder.read(body)
-        except _MismatchError as error:
+        except MismatchError as error:
             raise UnprocessableContent("the body does not fit what is expected", error.problems) from None
 
     def encode(self, value: object) -> bytes:
@@ -99,95 +87,34 @@ class Schema:
         """
         if self.returns is str and isinstance(value, str):
             return encode_text(value)
-        if self.returns is bytes and isinstance(value, (bytes, bytearray, memoryview)):
+        if self.returns is bytes and _is_bytes(value):
             return bytes(value)
-        if self._codec is None or (isinstance(value, _TEXT) and not isinstance(value, Enum)):
+        if self._codec is None or _is_text(value):
             raise TypeError(f"{type(value).__name__} can't be filtered by the schema: it returns {self.returns!r}")
         try:
             return encode_json(self._codec.filter(value))
-        except _MismatchError as error:
-            found = "; ".join(f"{problem['path']}: {problem['message']}" for problem in error.problems)
-            raise TypeError(f"{type(value).__name__} does not fit {self.returns!r}: {found}") from error
+        except MismatchError as error:
+            raise TypeError(f"{type(value).__name__} does not fit {self.returns!r}: {error}") from error
 
     def encode_any(self, value: object) -> bytes:
         """`value` as JSON and not filtered: the body of a response that is not 2xx. Raises `TypeError`."""
         return encode_json(value if self._codec is None else self._codec.plain(value))
 
 
-@final
-class Schemas:
-    """The schemas of an app: `app.schema.POST("/users", expects=NewUser, returns=User)`, one for a route.
-
-    Raises `ValueError` for a malformed pattern and for a second schema of the same route; else as `Schema` does.
-    """
-
-    __slots__ = ("_schemas",)
-
-    def __init__(self) -> None:
-        self._schemas: Final[dict[tuple[str, str], Schema]] = {}
-
-    def GET(self, path: str, *, expects: object = None, returns: object = None) -> None:
-        """The schema of the GET route, which answers HEAD too."""
-        self._add("GET", path, expects, returns)
-
-    def POST(self, path: str, *, expects: object = None, returns: object = None) -> None:
-        """The schema of the POST route."""
-        self._add("POST", path, expects, returns)
-
-    def PUT(self, path: str, *, expects: object = None, returns: object = None) -> None:
-        """The schema of the PUT route."""
-        self._add("PUT", path, expects, returns)
-
-    def PATCH(self, path: str, *, expects: object = None, returns: object = None) -> None:
-        """The schema of the PATCH route."""
-        self._add("PATCH", path, expects, returns)
-
-    def DELETE(self, path: str, *, expects: object = None, returns: object = None) -> None:
-        """The schema of the DELETE route."""
-        self._add("DELETE", path, expects, returns)
-
-    def OPTIONS(self, path: str, *, expects: object = None, returns: object = None) -> None:
-        """The schema of the OPTIONS route."""
-        self._add("OPTIONS", path, expects, returns)
-
-    def find(self, method: str, path: str) -> Schema | None:
-        """The schema of the route with this method and pattern, whatever its parameters are called."""
-        return self._schemas.get((method, Pattern.parse(path).shape)) if self._schemas else None
-
-    def _add(self, method: str, path: str, expects: object, returns: object) -> None:
-        key = (method, Pattern.parse(path).shape)
-        if path == "*":
-            raise ValueError("the pattern '*' is for hooks: a schema belongs to one route")
-        if key in self._schemas:
-            raise ValueError(f"{method} {path} has a schema already: give expects= and returns= in one call")
-        if expects is None and returns is None:
-            raise ValueError(f"the schema of {method} {path} says nothing: give expects=, returns= or both")
-        self._schemas[key] = Schema(expects, returns)
-
-
 class _Codec(Protocol):
-    def read(self, body: bytes) -> object: ...  # BadRequest, _MismatchError
+    def read(self, body: bytes) -> object: ...  # BadRequest, MismatchError
 
-    def filter(self, value: object) -> object: ...  # _MismatchError, TypeError; what encode_json takes
+    def filter(self, value: object) -> object: ...  # MismatchError, TypeError; what encode_json takes
 
     def plain(self, value: object) -> object: ...  # TypeError; the same, not filtered
 
 
-class _MismatchError(ValueError):
-    def __init__(self, problems: list[dict[str, str]]) -> None:
-        super().__init__(problems)
-        self.problems = problems
+def _is_bytes(value: object) -> TypeGuard[bytes | bytearray | memoryview]:
+    return isinstance(value, (bytes, bytearray, memoryview))
 
 
-def _check_media_type(content_type: str | None) -> None:
-    if content_type is None:
-        raise UnsupportedMediaType("the body has no Content-Type; application/json was expected")
-    found = _MEDIA_TYPE.fullmatch(content_type.strip(" \t"))
-    if found is None:
-        raise UnsupportedMediaType(f"the Content-Type is {content_type!r}; application/json was expected")
-    for name, value in _PARAMETERS.findall(found[1]):
-        if name.lower() == "charset" and value.strip('"').lower() not in ("utf-8", "utf8"):
-            raise UnsupportedMediaType(f"the charset is {value!r}; JSON is read as UTF-8")
+def _is_text(value: object) -> bool:
+    return _is_bytes(value) or (isinstance(value, str) and not isinstance(value, Enum))
 
 
 def _make_codec(what: str, kind: object) -> _Codec:
@@ -206,7 +133,8 @@ def _make_codec(what: str, kind: object) -> _Codec:
         raise TypeError(f"{what}={kind!r} can't be a schema: {error}") from error
 
 
-def _mentions_model(kind: object) -> bool:
+# True for a union of models, too, which is no `type`, but a form that pydantic takes like one.
+def _mentions_model(kind: object) -> TypeGuard[type[object]]:
     if isinstance(kind, type) and hasattr(kind, _MODEL_MARK):
         return True
     return any(_mentions_model(part) for part in get_args(kind))
@@ -218,26 +146,159 @@ def _is_parts(value: object) -> TypeGuard[Sequence[object]]:
 
 @final
 class _MsgspecCodec:
-    __slots__ = ("_builtins", "_convert", "_decode")
+    __slots__ = ("_builtins", "_convert", "_decode", "_has_dataclass")
 
     def __init__(self, kind: object) -> None:
         import msgspec
 
-        _check_custom_types(kind)
+        self._has_dataclass: Final = _inspect(kind)
         self._decode: Callable[[bytes], object] = msgspec.json.Decoder(kind, dec_hook=_read_model).decode
+        self._convert: Callable[[object], object] = lambda value: msgspec.convert(value, kind, dec_hook=_read_model)
         self._builtins: Callable[[object], object] = lambda value: msgspec.to_builtins(
             value, builtin_types=_NATIVE, enc_hook=_write_other
         )
-        self._convert: Callable[[object], object] = lambda value: msgspec.convert(value, kind, dec_hook=_read_model)
 
     def read(self, body: bytes) -> object:
         import msgspec
 
         try:
             return self._decode(body)
-        except RecursionError:
-            raise BadRequest("the JSON is nested too deeply") from None
         except msgspec.ValidationError as error:
-            mismatch = error
+            mismatch = read_message(error)
+        except (ValueError, RecursionError) as error:
+            raise _no_json(error) from None
+        # It stopped at the first value that does not fit; what follows may still be no JSON.
+        try:
+            msgspec.json.decode(body)
+        except msgspec.ValidationError:  # a number out of range
+            pass
+        except (ValueError, RecursionError) as error:
+            raise _no_json(error) from None
+        raise mismatch
+
+    def filter(self, value: object) -> object:
+        try:
+            fitted = self._convert(self._builtins(value))
+            if self._has_dataclass:
+                fill_defaults(fitted)
+            return self.plain(fitted)
         except ValueError as error:
-            raise BadRequest(f"the body is no JSON: {error}") from None
+            raise read_message(error) from error
+        except RecursionError:
+            raise TypeError(f"{type(value).__name__} is nested too deeply for JSON, or inside itself") from None
+
+    def plain(self, value: object) -> object:
+        import msgspec
+
+        return _dumped(lambda: msgspec.to_builtins(value, enc_hook=_write_other))
+
+
+def _inspect(kind: object) -> bool:
+    """Whether a dataclass is in it. Raises `TypeError` for what msgspec would leave to hooks that don't know it."""
+    from msgspec import inspect
+
+    pending: list[object] = [inspect.type_info(kind)]
+    seen: set[int] = set()
+    has_dataclass = False
+    while pending:
+        node = pending.pop()
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        if isinstance(node, inspect.CustomType):
+            if node.cls is not object and not hasattr(node.cls, _MODEL_MARK):
+                raise TypeError(f"neither msgspec nor pydantic knows how to read {node.cls!r}")
+        elif isinstance(node, (inspect.Type, inspect.Field)):
+            has_dataclass = has_dataclass or isinstance(node, inspect.DataclassType)
+            pending.extend(getattr(node, name) for name in node.__struct_fields__)
+        elif _is_parts(node):
+            pending.extend(node)
+    return has_dataclass
+
+
+def _read_model(kind: type, value: object) -> object:
+    """A hook of msgspec, for types that it does not know: models, and `object`, which anything is."""
+    if kind is not object:
+        import pydantic
+
+        if issubclass(kind, pydantic.BaseModel):
+            text = encode_json(value)  # so that a strict model takes a date of JSON, which is a string
+            return _validated(lambda: kind.model_validate_json(text))
+    return value
+
+
+def _write_other(value: object) -> object:
+    """A hook of msgspec, for objects that it does not know: models, and subclasses of text and numbers."""
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        return float(value)
+    if hasattr(type(value), _MODEL_MARK):
+        import pydantic
+
+        if isinstance(value, pydantic.BaseModel):
+            return value.model_dump(mode="json", by_alias=True, warnings="error")
+    raise TypeError(f"an object of type {type(value).__name__} is nothing that a schema can write")
+
+
+@final
+class _PydanticCodec:
+    __slots__ = ("_adapter", "_anything")
+
+    def __init__(self, kind: type[object]) -> None:
+        import pydantic
+
+        adapter: pydantic.TypeAdapter[object] = pydantic.TypeAdapter(kind)
+        adapter.rebuild(raise_errors=True)
+        self._adapter = adapter
+        self._anything: pydantic.TypeAdapter[object] = pydantic.TypeAdapter(object)
+
+    def read(self, body: bytes) -> object:
+        if b"NaN" in body or b"Infinity" in body:  # pydantic reads both; in a string they are fine
+            _check_constants(body)
+        return _validated(lambda: self._adapter.validate_json(body))
+
+    def filter(self, value: object) -> object:
+        fitted = _validated(lambda: self._adapter.validate_python(value, from_attributes=True))
+        return _dumped(lambda: self._adapter.dump_python(fitted, mode="json", by_alias=True, warnings="error"))
+
+    def plain(self, value: object) -> object:
+        return _dumped(lambda: self._anything.dump_python(value, mode="json", by_alias=True, warnings="error"))
+
+
+def _dumped(dump: Callable[[], object]) -> object:
+    # A model's field may hold an object that its type does not allow: with a mere warning, all of it would go out.
+    try:
+        return dump()
+    except (ValueError, RecursionError) as error:
+        raise TypeError(f"the body can't be filtered or written as JSON: {error}") from error
+
+
+def _validated(validate: Callable[[], object]) -> object:
+    import pydantic
+
+    try:
+        return validate()
+    except pydantic.ValidationError as error:
+        # Without the input: it may be a password.
+        details = error.errors(include_url=False, include_context=False, include_input=False)
+    if details[0]["type"] == "json_invalid" and not details[0]["loc"]:
+        raise BadRequest(f"the body is no JSON that can be read: {details[0]['msg']}")
+    raise MismatchError([{"path": json_path(detail["loc"]), "message": detail["msg"]} for detail in details])
+
+
+def _check_constants(body: bytes) -> None:
+    try:
+        json.loads(body, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise _no_json(error) from None
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no value of JSON")
+
+
+def _no_json(error: Exception) -> BadRequest:
+    return BadRequest(f"the body is no JSON that can be read: {error}")

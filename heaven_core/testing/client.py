@@ -94,8 +94,8 @@ class Client:
             unquote(path, errors="replace"),
             query_string=query.encode("ascii"),
             fields=fields,
-            raw_path=path.encode("ascii"),
             reader=_Upload(pieces, leave_in_upload) if pieces or leave_in_upload else None,
+            origin={"raw_path": path.encode("ascii")},
         )
         runtime = self.clock.runtime()
         response = self.app.response(runtime)
