@@ -1,0 +1,110 @@
+"""Sync iterables as async ones: in worker threads, a batch of items at a time, on asyncio and trio."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final, final
+
+import anyio
+import anyio.to_thread
+
+from heaven_io.detached import Job, begin
+from heaven_io.steps import FAST, Steps
+
+__all__ = ["BatchedIterator"]
+
+
+@final
+class BatchedIterator:
+    """The items of `iterable`, one at a time, without ever blocking the event loop.
+
+    A list or tuple is iterated in place. Anything else is iterated in worker threads of anyio's default limiter, by
+    `Steps`; an item that is ready waits for `FAST` seconds at most while the thread is in a slow step.
+    """
+
+    __slots__ = ("_closing", "_filling", "_in_place", "_steps")
+
+    def __init__(self, iterable: Iterable[object]) -> None:
+        # Exactly these: a subclass may have an __iter__ of its own, which may block.
+        kind: object = type(iterable)
+        in_place = kind is list or kind is tuple
+        self._in_place: Final[Iterator[object] | None] = iter(iterable) if in_place else None
+        self._steps: Final = Steps(() if in_place else iterable)
+        self._filling: Job[None] | None = None
+        self._closing: Job[None] | None = None
+
+    async def next(self) -> object:
+        """The next item. Cancelling it loses nothing: the item comes next time.
+
+        Raises:
+            StopAsyncIteration: there are no more, or `aclose` was called.
+            Exception: what the iterable raised, once; a `BaseException` comes inside a `RuntimeError`.
+
+        """
+        steps = self._steps
+        if self._in_place is not None and not steps.ended:
+            for item in self._in_place:
+                return item
+            steps.ended = True
+        while True:
+            # To be read before the items: those that came before the end are then seen before it.
+            ended = steps.ended
+            if steps.enough:
+                raise StopAsyncIteration
+            if steps.items:
+                return steps.items.popleft()
+            if ended:
+                error, steps.error = steps.error, None
+                if error is None:
+                    raise StopAsyncIteration
+                raise error
+            await self._wait()
+
+    async def aclose(self) -> None:
+        """Close the iterator, once, in a thread, when no step of it is running.
+
+        Cancelling it, as a deadline does, gives up the waiting and not the closing.
+
+        Raises:
+            Exception: what the iterator's own `close` raised. If nobody waits any more it is logged.
+
+        """
+        steps = self._steps
+        steps.enough = True
+        running = self._filling is not None and not self._filling.finished
+        if self._closing is None:
+            if not running and steps.can_close_at_once:
+                steps.close()
+                return
+            self._closing = begin(self._close, "closing a stream")
+        try:
+            await self._closing.result()
+        except anyio.get_cancelled_exc_class():
+            self._closing.abandon(_nothing)
+            raise
+
+    async def _wait(self) -> None:
+        """Wait until the thread has filled, or, if some items may be waiting for a slow one, a little."""
+        filling = self._filling
+        if filling is not None and not filling.finished:
+            await filling.result()
+            return
+        filling = self._filling = begin(self._fill, "a stream")
+        if self._steps.limit == 1:
+            await filling.result()
+        else:
+            with anyio.move_on_after(FAST):
+                await filling.result()
+
+    async def _fill(self) -> None:
+        await anyio.to_thread.run_sync(self._steps.fill)
+
+    async def _close(self) -> None:
+        if self._filling is not None:
+            await self._filling.result()
+        # A limiter of its own: closing must not wait until some other stream's slow step makes room.
+        await anyio.to_thread.run_sync(self._steps.close, limiter=anyio.CapacityLimiter(1))
+
+
+async def _nothing(_: None) -> None:
+    """Nothing is left to do when a stream has been closed."""

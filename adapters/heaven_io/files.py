@@ -1,0 +1,155 @@
+"""Reading files without blocking the event loop: aiofiles on asyncio, anyio's threads on trio."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from functools import partial
+from typing import Final, Protocol, final
+
+import aiofiles
+import anyio
+import anyio.to_thread
+from aiofiles.threadpool.binary import AsyncFileIO
+
+from heaven_core.needs import FileInfo
+from heaven_io.detached import Job, begin
+from heaven_io.opening import OpenedFile, open_file
+
+__all__ = ["READ_SIZE", "ReadableFile", "open_async"]
+
+# Bytes to read at a time. A read costs the way to a thread and back, some 80 µs, whatever its size. By
+# benchmarks/read_size.py, 1 GiB hot, CPython 3.11, two cores, in MiB/s on asyncio, trio and uvloop:
+#   64 KiB 670, 670, 1560; 128 KiB 1950, 1320, 1720; 256 KiB 2500, 2520, 3190; 512 KiB 4520, 4550, 5460.
+# 256 KiB is the most that leaves room for the server's own copy and the unsent rest of the one before, within the
+# 1 MiB that a response may cost.
+READ_SIZE: Final = 256 * 1024
+
+
+class ReadableFile(Protocol):
+    """A regular file, open for reading."""
+
+    @property
+    def fd(self) -> int:
+        """The descriptor, for calls that take one. It is valid until `close`."""
+        ...
+
+    @property
+    def info(self) -> FileInfo:
+        """Size and modification time of the open file."""
+        ...
+
+    async def read_at(self, offset: int, count: int) -> bytes:
+        """At most `count` bytes from `offset` on; fewer only at the end of the file, none after it."""
+        ...
+
+    async def close(self) -> None:
+        """Close the descriptor, once, when no read is running any more; also if this is cancelled."""
+        ...
+
+
+async def open_async(path: str | bytes, within: str | bytes | None) -> ReadableFile:
+    """Open a file as `open_file` does, in a thread.
+
+    The opening runs to its end also when this is cancelled; a file that was opened too late is closed.
+
+    Raises:
+        OSError: as `open_file` says.
+
+    """
+    if anyio.get_cancelled_exc_class() is asyncio.CancelledError:
+        return await _opened(begin(partial(_open_on_asyncio, path, within), "opening a file"))
+    return await _opened(begin(partial(_open_in_thread, path, within), "opening a file"))
+
+
+async def _opened(job: Job[ReadableFile | OSError]) -> ReadableFile:
+    try:
+        file = await job.result()
+    except anyio.get_cancelled_exc_class():
+        job.abandon(_close_late)
+        raise
+    if isinstance(file, OSError):
+        raise file
+    return file
+
+
+async def _close_late(file: ReadableFile | OSError) -> None:
+    if not isinstance(file, OSError):
+        await file.close()
+
+
+async def _open_on_asyncio(path: str | bytes, within: str | bytes | None) -> ReadableFile | OSError:
+    opened: list[OpenedFile] = []
+
+    def opener(_: str, __: int) -> int:
+        opened.append(open_file(path, within))
+        return opened[0].fd
+
+    try:
+        # The name is only for its repr: a path with a NUL would be refused before our own opener sees it.
+        file = await aiofiles.open("file", "rb", buffering=0, opener=opener)
+    except OSError as error:
+        return error
+    return _AsyncioFile(file, opened[0])
+
+
+async def _open_in_thread(path: str | bytes, within: str | bytes | None) -> ReadableFile | OSError:
+    try:
+        return _ThreadFile(await anyio.to_thread.run_sync(open_file, path, within))
+    except OSError as error:
+        return error
+
+
+@final
+class _AsyncioFile:
+    __slots__ = ("_closed", "_file", "_lock", "_position", "fd", "info")
+
+    def __init__(self, file: AsyncFileIO, opened: OpenedFile) -> None:
+        self._file: Final = file
+        # Reads and the closing are jobs, which outlive their owner: this keeps a descriptor from being closed, and
+        # its number from being given to another file, under a read that a cancelled owner has left behind.
+        self._lock: Final = asyncio.Lock()
+        self._position = 0
+        self._closed = False
+        self.fd: Final = opened.fd
+        self.info: Final = opened.info
+
+    async def read_at(self, offset: int, count: int) -> bytes:
+        return await begin(partial(self._read, offset, count), "reading a file").result()
+
+    async def close(self) -> None:
+        if not self._closed:
+            self._closed = True
+            await begin(self._close, "closing a file").result()
+
+    async def _read(self, offset: int, count: int) -> bytes:
+        async with self._lock:
+            if self._position != offset:
+                await self._file.seek(offset)
+            data = await self._file.read(count)
+            self._position = offset + len(data)
+            return data
+
+    async def _close(self) -> None:
+        async with self._lock:
+            await self._file.close()
+
+
+@final
+class _ThreadFile:
+    __slots__ = ("_closed", "fd", "info")
+
+    def __init__(self, opened: OpenedFile) -> None:
+        self._closed = False
+        self.fd: Final = opened.fd
+        self.info: Final = opened.info
+
+    async def read_at(self, offset: int, count: int) -> bytes:
+        # On trio a cancelled owner still waits for its thread, so no read is left behind.
+        return await anyio.to_thread.run_sync(os.pread, self.fd, count, offset)
+
+    async def close(self) -> None:
+        if not self._closed:
+            self._closed = True
+            with anyio.CancelScope(shield=True):
+                await anyio.to_thread.run_sync(os.close, self.fd)

@@ -1,0 +1,45 @@
+"""A body that is pulled: what the machine adopts on every adapter that has an event loop."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, AsyncIterator, Iterable
+from typing import Final, final
+
+from heaven_core.sources import AnyIterable
+from heaven_io.batches import BatchedIterator
+
+__all__ = ["Stream"]
+
+
+@final
+class Stream:
+    """An async iterable in the task that calls `next`, or a sync one in batches in worker threads.
+
+    Nothing of the application runs before the first `next`.
+    """
+
+    __slots__ = ("_iterable", "_iterator")
+
+    def __init__(self, iterable: AnyIterable) -> None:
+        self._iterable: Final = iterable
+        self._iterator: AsyncIterator[object] | BatchedIterator | None = None
+
+    async def next(self) -> object:
+        """The next item. Raises `StopAsyncIteration` at the end, and what the iterable raises."""
+        iterator = self._iterator
+        if iterator is None:
+            iterable = self._iterable
+            iterator = aiter(iterable) if isinstance(iterable, AsyncIterable) else BatchedIterator(iterable)
+            self._iterator = iterator
+        if isinstance(iterator, BatchedIterator):
+            return await iterator.next()
+        return await anext(iterator)
+
+    async def aclose(self) -> None:
+        """Close the iterator, or the iterable if it never started; one that can't be closed is left alone."""
+        body: object = self._iterable if self._iterator is None else self._iterator
+        if self._iterator is None and isinstance(self._iterable, Iterable):
+            body = BatchedIterator(self._iterable)
+        aclose = getattr(body, "aclose", None)
+        if aclose is not None:
+            await aclose()

@@ -1,0 +1,38 @@
+"""What the logger `heaven_core` is told."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from heaven_io.reporting import log_error, log_lost
+
+
+def test_an_error_is_logged_with_its_traceback(caplog: pytest.LogCaptureFixture) -> None:
+    def fail() -> None:
+        raise ValueError("broken")
+
+    with pytest.raises(ValueError, match="broken") as caught:
+        fail()
+    log_error(caught.value, "GET /users")
+    [record] = caplog.records
+    assert (record.name, record.levelno, record.getMessage()) == ("heaven_core", logging.ERROR, "error in GET /users")
+    assert "in fail" in caplog.text
+    assert "ValueError: broken" in caplog.text
+
+
+def test_an_error_that_was_never_raised_is_logged_too(caplog: pytest.LogCaptureFixture) -> None:
+    log_error(KeyboardInterrupt(), "the start")
+    assert "KeyboardInterrupt" in caplog.text
+
+
+def test_a_lost_call_is_logged_by_name(caplog: pytest.LogCaptureFixture) -> None:
+    log_lost("send_mail", "no time left")
+    assert caplog.messages == ["deferred call send_mail is lost: no time left"]
+
+
+def test_no_path_begins_a_line_of_its_own(caplog: pytest.LogCaptureFixture) -> None:
+    log_error(ValueError(), "GET /a\nERROR forged")
+    log_error(ValueError(), "GET /Füße")
+    assert caplog.messages == ["error in 'GET /a\\nERROR forged'", "error in GET /Füße"]
