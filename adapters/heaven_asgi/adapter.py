@@ -1,0 +1,148 @@
+"""The ASGI application that a server calls."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Sequence
+from typing import Final, final
+
+import anyio
+import anyio.to_thread
+
+from heaven_asgi.driver import Driver
+from heaven_asgi.lifespan import run_lifespan
+from heaven_asgi.requests import HTTP1, Inbox, has_body, request_of
+from heaven_asgi.types import Receive, Scope, Send
+from heaven_asgi.waiting import AsyncioWaiting, TrioWaiting
+from heaven_core.app import App
+from heaven_core.buffered import render
+from heaven_core.events import DeferredCall
+from heaven_core.machine import Machine
+from heaven_core.outcome import OutcomeKind
+from heaven_core.request import Request
+from heaven_core.response import Response
+from heaven_io.deferred import TaskGroupRunner, run_calls
+from heaven_io.detached import begin
+from heaven_io.reporting import log_error
+from heaven_io.runtime import system_runtime
+from heaven_io.streams import Stream
+
+__all__ = ["ASGIAdapter"]
+
+# Servers write Date themselves; uvicorn does so once a second.
+_DATE_LAG: Final = 2.0
+
+
+@final
+class ASGIAdapter:
+    """`app` as an ASGI 3 application, for uvicorn, hypercorn, granian and the like.
+
+    Serves http and lifespan; a websocket is refused. `deferred_deadline`: seconds that deferred work gets at the
+    shutdown; what is pending then is cancelled and logged by name.
+    """
+
+    __slots__ = ("_deadline", "_runner", "_runtime", "app")
+
+    def __init__(self, app: App, *, deferred_deadline: float = 10.0) -> None:
+        self.app: Final = app
+        self._deadline: Final = deferred_deadline
+        self._runtime: Final = system_runtime(date_lag=_DATE_LAG)
+        self._runner: TaskGroupRunner | None = None
+        app.attach(log_error, _spawn)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """What the server calls for each request, and once for its lifespan."""
+        if scope["type"] != "http":
+            await self._serve_other(scope, receive, send)
+            return
+        app = self.app
+        inbox = Inbox(receive) if has_body(scope) else None
+        request = request_of(scope, inbox)
+        response = app.response(self._runtime)
+        try:
+            await app.respond(request, response, self._runtime, anyio.to_thread.run_sync)
+        except BaseException:
+            # A cancellation. Nothing goes out, and what the response holds still has to be closed.
+            response.gone = True
+            with anyio.CancelScope(shield=True):
+                await self._drive(request, response, inbox or Inbox(receive), scope, send)
+            raise
+        rendered = render(response, request.method)
+        if rendered is None:
+            await self._drive(request, response, inbox or Inbox(receive), scope, send)
+            return
+        fields, body = rendered
+        if response.closing and scope["http_version"] in HTTP1:
+            fields.append((b"connection", b"close"))
+        sent = False
+        try:
+            await send({"type": "http.response.start", "status": response.code, "headers": fields})
+            await send({"type": "http.response.body", "body": body})
+            sent = True
+        except OSError:
+            pass  # the client has gone, and there is nobody to tell
+        finally:
+            kind: OutcomeKind = "failed" if response.failed else "complete" if sent else "disconnected"
+            calls = response.finish(kind, len(body) if sent else 0, self._runtime.monotonic())
+            if calls:
+                with anyio.CancelScope(shield=True):
+                    await self._defer(calls)
+
+    async def _serve_other(self, scope: Scope, receive: Receive, send: Send) -> None:
+        kind = scope["type"]
+        if kind == "lifespan":
+            await run_lifespan(self.app, receive, send, self._use, self._deadline)
+        elif kind == "websocket":
+            await receive()
+            await send({"type": "websocket.close", "code": 1000, "reason": "no WebSocket here"})
+        else:
+            raise ValueError(f"an ASGI scope of type {kind!r}: this adapter serves http and lifespan")
+
+    async def _drive(
+        self, request: Request[object], response: Response, inbox: Inbox, scope: Scope, send: Send
+    ) -> None:
+        """The way of files and streams, through a machine."""
+        machine = Machine(response, request, self._runtime, Stream)
+        http1 = scope["http_version"] in HTTP1
+        if _on_asyncio():
+            await self._run(Driver(machine, send, lambda: AsyncioWaiting(inbox), http1))
+        else:
+            async with anyio.create_task_group() as group:
+                await self._run(Driver(machine, send, lambda: TrioWaiting(inbox, group), http1))
+
+    async def _run(self, driver: Driver) -> None:
+        try:
+            await driver.run()
+        finally:
+            if driver.calls:
+                with anyio.CancelScope(shield=True):
+                    await self._defer(driver.calls)
+
+    async def _defer(self, calls: Sequence[DeferredCall]) -> None:
+        """In a task of the lifespan; where none came (mounted, switched off), here."""
+        if self._runner is not None:
+            self._runner.start(calls, self.app)
+        else:
+            await run_calls(calls, self.app, self.app.report)
+
+    def _use(self, runner: TaskGroupRunner | None) -> None:
+        self._runner = runner
+
+
+def _on_asyncio() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+def _spawn(awaitable: Awaitable[object]) -> None:
+    async def wait() -> None:
+        await awaitable
+
+    begin(wait, "on_error").abandon(_nothing)
+
+
+async def _nothing(_: None) -> None:
+    """Nobody asks for the result of an `on_error`."""

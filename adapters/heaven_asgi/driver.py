@@ -1,0 +1,198 @@
+"""Performs the events of one machine as ASGI messages."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Awaitable, Callable
+from typing import Final, assert_never, final
+
+import anyio
+
+from heaven_asgi.types import Message, Send
+from heaven_asgi.waiting import Waiting, Woken
+from heaven_core.errors import ClientDisconnected
+from heaven_core.events import Chunk, Deferred, DeferredCall, End, Event, FileRange, Reset, Start
+from heaven_core.machine import Machine
+from heaven_core.needs import CloseFile, CloseStream, Deliver, Finished, NextItem, OpenFile
+from heaven_io.files import READ_SIZE, ReadableFile, open_async
+from heaven_io.streams import Stream
+
+__all__ = ["Driver"]
+
+# Seconds that a generator's `finally` gets. What is slower is given up and reported, and holds nothing else up.
+CLOSING_LIMIT: Final = 5.0
+
+
+@final
+class Driver:
+    """One response on its way to `send`. `calls` is the deferred work that came of it.
+
+    `watch` begins to watch for the client's leaving: called once, and only where sending can take long.
+    """
+
+    __slots__ = ("_error", "_file", "_http1", "_lost", "_machine", "_send", "_sent", "_waiting", "_watch", "calls")
+
+    def __init__(self, machine: Machine[Stream], send: Send, watch: Callable[[], Waiting], http1: bool) -> None:
+        self._machine: Final = machine
+        self._send: Final = send
+        self._watch: Final = watch
+        self._http1: Final = http1
+        self._waiting: Waiting | None = None
+        self._file: ReadableFile | None = None
+        self._sent = 0
+        self._error: OSError | None = None  # of the disk
+        self._lost = False  # nothing can be sent any more
+        self.calls: tuple[DeferredCall, ...] = ()
+
+    async def run(self) -> None:
+        """Drive the machine to its end. What is open is closed also when this is cancelled."""
+        machine = self._machine
+        try:
+            await self._drive(machine.start())
+        except BaseException:
+            with anyio.CancelScope(shield=True):
+                await self._drive(machine.disconnected(self._sent))
+            raise
+        finally:
+            if self._waiting is not None:
+                self._waiting.stop()
+
+    async def _drive(self, events: tuple[Event, ...]) -> None:
+        machine = self._machine
+        while True:
+            if events:
+                await self._perform(events)
+                if self._lost:
+                    events = machine.disconnected(self._sent)
+                    self._lost = False
+                    continue
+            # What was known before an await may be stale: ask again.
+            need = machine.need
+            match need:
+                case NextItem():
+                    events = await self._next(need)
+                case Deliver():
+                    events = machine.delivered(self._sent, self._error)
+                case OpenFile():
+                    events = await self._open(need)
+                case CloseStream():
+                    events = machine.closed(await _close(need.stream.aclose))
+                case CloseFile():
+                    file, self._file = self._file, None
+                    events = machine.closed(None if file is None else await _close(file.close))
+                case Finished():
+                    return
+                case _:
+                    assert_never(need)
+
+    async def _perform(self, events: tuple[Event, ...]) -> None:
+        self._sent = 0
+        ended = False
+        for index, event in enumerate(events):
+            kind = type(event)
+            if type(event) is Chunk:
+                # The last chunk of a body says itself that it is the last.
+                ended = index + 1 < len(events) and type(events[index + 1]) is End
+                await self._put({"type": "http.response.body", "body": event.data, "more_body": not ended})
+            elif type(event) is Start:
+                fields = [*event.fields, (b"connection", b"close")] if event.close and self._http1 else event.fields
+                await self._put({"type": "http.response.start", "status": event.status, "headers": fields})
+            elif type(event) is FileRange:
+                await self._put_range(event)
+            elif type(event) is End:
+                if not ended:
+                    await self._put({"type": "http.response.body", "body": b"", "more_body": False})
+            elif type(event) is Deferred:
+                self.calls = event.calls
+            elif type(event) is Reset:
+                pass  # to return without a last body message is how ASGI says it
+            else:
+                assert_never(event)
+            if self._lost and kind is not Deferred:
+                return
+
+    async def _put(self, message: Message) -> None:
+        try:
+            await self._send(message)
+        except OSError:
+            self._lost = True
+        # After the last message a server may say "disconnect" although the client has got everything.
+        if self._waiting is not None and self._waiting.gone and message.get("more_body", True):
+            self._lost = True
+
+    async def _put_range(self, event: FileRange) -> None:
+        offset = event.offset
+        end = offset + event.count
+        if event.count > READ_SIZE:
+            self._watching()
+        while offset < end and self._file is not None:
+            try:
+                data = await self._file.read_at(offset, min(READ_SIZE, end - offset))
+            except OSError as error:
+                self._error = error
+                return
+            if not data:
+                return  # the file has become shorter, and the machine sees it by what was sent
+            await self._put({"type": "http.response.body", "body": data, "more_body": True})
+            if self._lost:
+                return
+            offset += len(data)
+            self._sent += len(data)
+
+    async def _open(self, need: OpenFile) -> tuple[Event, ...]:
+        try:
+            self._file = await open_async(need.path, need.within)
+        except Exception as error:
+            return self._machine.open_failed(error)
+        return self._machine.opened(self._file.info)
+
+    async def _next(self, need: NextItem[Stream]) -> tuple[Event, ...]:
+        machine = self._machine
+        waiting = self._watching()
+        failure: Exception | None = None
+        ended = False
+        item: object = None
+        try:
+            item = await waiting.next(need.stream, need.timeout, self._tick)
+        except Woken:
+            return machine.disconnected() if waiting.gone else ()
+        except StopAsyncIteration:
+            ended = True
+        except ClientDisconnected:  # the generator was reading the request
+            return machine.disconnected()
+        except Exception as error:
+            failure = error
+        events = machine.disconnected() if waiting.gone else ()
+        if failure is not None and not self._is_decided():
+            return events + machine.stream_failed(failure)
+        if type(machine.need) is not NextItem:
+            return events
+        return machine.exhausted() if ended else machine.produced(item)
+
+    def _is_decided(self) -> bool:
+        """A tick has found the head impossible and sent a 500 instead, so that the item does not matter."""
+        return type(self._machine.need) is Deliver
+
+    async def _tick(self) -> float | None:
+        await self._perform(self._machine.elapsed())
+        need = self._machine.need
+        if self._lost or type(need) is not NextItem:
+            return None
+        return math.inf if need.timeout is None else need.timeout
+
+    def _watching(self) -> Waiting:
+        if self._waiting is None:
+            self._waiting = self._watch()
+        return self._waiting
+
+
+async def _close(close: Callable[[], Awaitable[None]]) -> BaseException | None:
+    """Close under a shield, with a limit; what went wrong is the answer to the machine."""
+    try:
+        with anyio.move_on_after(CLOSING_LIMIT, shield=True) as scope:
+            await close()
+    except Exception as error:
+        return error
+    if scope.cancelled_caught:
+        return TimeoutError(f"closing it took more than {CLOSING_LIMIT:g} s and was given up")
+    return None

@@ -1,0 +1,70 @@
+"""`module:app`, as a user types it, as an ASGI application; each way to get it wrong has an answer of its own."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from difflib import get_close_matches
+from types import ModuleType
+from typing import Final
+
+from heaven_asgi import ASGIAdapter
+from heaven_core import App
+
+__all__ = ["TARGET_VARIABLE", "TargetError", "application", "load"]
+
+# uvicorn starts its workers and reloads anew from an import string: `application` below finds the target in here.
+TARGET_VARIABLE: Final = "HEAVEN_CORE_TARGET"
+
+
+class TargetError(Exception):
+    """What is wrong with a target, and what to type instead."""
+
+
+def application() -> ASGIAdapter:
+    """The factory that uvicorn is given. Raises `TargetError`, `KeyError` without the variable."""
+    return load(os.environ[TARGET_VARIABLE])
+
+
+def load(target: str) -> ASGIAdapter:
+    """Import `module:app` and adapt it. Raises `TargetError`, and what the module itself raises."""
+    module_name, colon, attribute = target.partition(":")
+    if not module_name or not attribute:
+        wanted = f"{module_name.removesuffix('.py').replace('/', '.') or 'module'}:{attribute or 'app'}"
+        raise TargetError(f"{target!r} must name a module and what is in it, as in {wanted}")
+    if not colon or module_name.endswith(".py") or "/" in module_name:
+        dotted = module_name.removesuffix(".py").strip("./").replace("/", ".")
+        raise TargetError(f"{module_name!r} is a file; give the module as Python imports it: {dotted}:{attribute}")
+    module = _import(module_name)
+    found: object = module
+    for name in attribute.split("."):
+        if not hasattr(found, name):
+            raise TargetError(f"{module_name!r} has no {attribute!r}{_hint(module, module_name, attribute)}")
+        found = getattr(found, name)
+    if isinstance(found, ASGIAdapter):
+        return found
+    if isinstance(found, App):
+        return ASGIAdapter(found)
+    raise TargetError(
+        f"{target!r} is a {type(found).__name__}; it must be a heaven_core.App or a heaven_asgi.ASGIAdapter"
+        f"{_hint(module, module_name, attribute)}"
+    )
+
+
+def _import(name: str) -> ModuleType:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        # A module that the target itself fails to import is a mistake in there, and its traceback says more.
+        if error.name is None or not (name == error.name or name.startswith(f"{error.name}.")):
+            raise
+        raise TargetError(
+            f"there is no module {error.name!r} in {os.getcwd()} nor installed; "
+            "run this where it can be imported, or say where by --app-dir"
+        ) from None
+
+
+def _hint(module: ModuleType, module_name: str, attribute: str) -> str:
+    apps = [name for name, value in vars(module).items() if isinstance(value, (App, ASGIAdapter))]
+    close = get_close_matches(attribute, apps, n=1) or apps[:1]
+    return f"; did you mean {module_name}:{close[0]}?" if close else "; it has no App at its top level"

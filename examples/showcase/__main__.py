@@ -1,0 +1,83 @@
+"""`python -m examples.showcase`: serve the showcase at 127.0.0.1, port 8000 or $PORT, until Ctrl-C.
+
+`PORT=0` takes any free port. With all options of uvicorn: `heaven-core serve examples.showcase.app:app`.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from contextlib import suppress
+from typing import Final
+
+import uvicorn
+
+from examples.showcase.app import app
+from heaven_asgi import ASGIAdapter
+
+HOST: Final = "127.0.0.1"
+
+# What it shows, and the arguments of curl. -i prints the head, -N prints a stream as it comes.
+TRY: Final = (
+    ("Text", "-i {url}/text"),
+    ("JSON", "-i {url}/hello/you"),
+    ("Cookie", "-i --cookie visits=41 {url}/visit"),
+    ("Checked JSON", '-i --json \'{{"item": "tea", "quantity": 2}}\' {url}/orders'),
+    ("... refused", '-i --json \'{{"item": "tea", "quantity": "two"}}\' {url}/orders'),
+    ("File", "-i {url}/samples/letter.txt"),
+    ("... from outside", "-i --path-as-is {url}/samples/../app.py"),
+    ("Download", "-OJ '{url}/download?name=Gr%C3%BC%C3%9Fe.pdf'"),
+    ("Its head only", "-I '{url}/download?name=Gr%C3%BC%C3%9Fe.pdf'"),
+    ("Stream", "-iN {url}/poem"),
+    ("Events", "-iN {url}/events"),
+    ("Redirect", "-iL {url}/redirect"),
+    ("Abort", "-i {url}/door"),
+    ("... not", "-i '{url}/door?word=please'"),
+    ("Failure", "-i {url}/failure"),
+    ("Deferred work", "-i -X POST {url}/jobs"),
+    ("... its state", "-i {url}/jobs/1"),
+)
+
+
+def main() -> int:
+    """Serve until Ctrl-C. The exit status: 1 if the port can't be used, else 0."""
+    text = os.environ.get("PORT", "8000")
+    if not (text.isascii() and text.isdigit() and len(text) <= 5 and int(text) <= 65535):
+        print(f"PORT must be a number from 0 to 65535, not {text!r}.", file=sys.stderr)
+        return 1
+    # Bound here and handed to the server, so that nobody can take the port in between.
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
+        if os.name == "posix":  # elsewhere the option would let two servers share the port
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((HOST, int(text)))
+            listener.listen()  # Linux lets two sockets bind with SO_REUSEADDR; only one may listen
+        except OSError as error:
+            reason = error.strerror or error
+            print(f"Port {text} of {HOST} can't be used: {reason}.", file=sys.stderr)
+            print("Another program may be using it. Choose another port: PORT=8001 make demo", file=sys.stderr)
+            return 1
+        url = f"http://{HOST}:{listener.getsockname()[1]}"
+        print(introduction(url), flush=True)
+        serve(listener)
+    print("\nStopped.")
+    return 0
+
+
+def introduction(url: str) -> str:
+    """What the user reads at the start."""
+    width = max(len(title) for title, _ in TRY)
+    curl = "\n".join(f"  {title:{width}}  curl {arguments.format(url=url)}" for title, arguments in TRY)
+    return f"The showcase of heaven-core: {url}/\n\nOpen it in a browser, or try:\n\n{curl}\n\nCtrl-C stops it."
+
+
+def serve(listener: socket.socket) -> None:
+    """Answer on this socket until Ctrl-C or SIGTERM. What is not done five seconds later is cancelled."""
+    config = uvicorn.Config(ASGIAdapter(app), log_level="warning", timeout_graceful_shutdown=5)
+    with suppress(KeyboardInterrupt):  # uvicorn ends in order, then passes the signal on
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
