@@ -1,0 +1,158 @@
+"""What heaven_core may import, statement by statement, and which built-in doors it leaves alone."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PATHS = sorted(ROOT.glob("heaven_core/**/*.py"))
+
+ALLOWED = frozenset(
+    {
+        "__future__",
+        "collections",
+        "collections.abc",
+        "dataclasses",
+        "datetime",
+        "decimal",
+        "enum",
+        "errno",
+        "functools",
+        "html",
+        "http",
+        "inspect",
+        "itertools",
+        "json",
+        "json.encoder",
+        "math",
+        "re",
+        "stat",
+        "string",
+        "types",
+        "typing",
+        "unicodedata",
+        "urllib.parse",
+        "uuid",
+    }
+)
+ONLY_NAMES = {
+    "contextlib": frozenset({"AbstractAsyncContextManager", "AbstractContextManager"}),
+    "os": frozenset({"PathLike", "fspath"}),
+}
+ONLY_FOR_TYPES = frozenset({"typing_extensions"})
+ONLY_INSIDE_FUNCTIONS_OF_SCHEMA = frozenset({"msgspec", "pydantic"})
+DOORS = frozenset({"__import__", "breakpoint", "compile", "eval", "exec", "input", "open", "print"})
+
+
+def violations(source: str, filename: str = "some.py") -> list[str]:
+    """What is wrong in a module of the core, as `line: what`."""
+    return [f"{node.lineno}: {what}" for node, what in _walk(ast.parse(source), filename, False, False)]
+
+
+def _walk(
+    parent: ast.AST, filename: str, in_function: bool, for_types: bool
+) -> Iterator[tuple[ast.expr | ast.stmt, str]]:
+    for node in ast.iter_child_nodes(parent):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                if not _module_allowed(alias.name, filename, in_function, for_types):
+                    yield node, f"import {alias.name}"
+        elif isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                if node.level or not _name_allowed(node.module or "", alias.name, filename, in_function, for_types):
+                    yield node, f"from {'.' * node.level}{node.module or ''} import {alias.name}"
+        elif isinstance(node, ast.Name) and node.id in DOORS:
+            yield node, node.id
+        function = in_function or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            yield from _walk(ast.Module(node.body, []), filename, function, True)
+            yield from _walk(ast.Module(node.orelse, []), filename, function, for_types)
+        else:
+            yield from _walk(node, filename, function, for_types)
+
+
+def _module_allowed(module: str, filename: str, in_function: bool, for_types: bool) -> bool:
+    root = module.partition(".")[0]
+    if root in ONLY_INSIDE_FUNCTIONS_OF_SCHEMA:
+        return filename == "schema.py" and in_function
+    return root == "heaven_core" or module in ALLOWED or (for_types and module in ONLY_FOR_TYPES)
+
+
+def _name_allowed(module: str, name: str, filename: str, in_function: bool, for_types: bool) -> bool:
+    if module in ONLY_NAMES:
+        return name in ONLY_NAMES[module]
+    # `from urllib import parse` names a module as `import urllib.parse` does.
+    return _module_allowed(module, filename, in_function, for_types) or _module_allowed(
+        f"{module}.{name}", filename, in_function, for_types
+    )
+
+
+@pytest.mark.parametrize("path", PATHS, ids=[path.name for path in PATHS])
+def test_a_module_of_the_core_imports_only_itself_and_vocabulary(path: Path) -> None:
+    assert violations(path.read_text(encoding="utf-8"), path.name) == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "from __future__ import annotations",
+        "import re, json",
+        "from urllib.parse import quote",
+        "from urllib import parse",
+        "from os import PathLike, fspath",
+        "from heaven_core.events import Chunk",
+        "import heaven_core.events",
+        "if TYPE_CHECKING:\n    from typing_extensions import override",
+        "response.open()",
+    ],
+)
+def test_what_is_allowed(source: str) -> None:
+    assert violations(source) == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import os",
+        "import os.path",
+        "from os import stat",
+        "from os.path import join",
+        "from contextlib import suppress",
+        "import time",
+        "import io",
+        "import random",
+        "import urllib.request",
+        "from urllib import request",
+        "import http.client",
+        "from collections import abc, deque\nimport socket",
+        "from . import events",
+        "from .events import Chunk",
+        "from .. import heaven_core",
+        "import heaven_io",
+        "from heaven_asgi import ASGIAdapter",
+        "def later():\n    import asyncio",
+        "async def later():\n    from logging import getLogger",
+        "if TYPE_CHECKING:\n    import asyncio",
+        "if TYPE_CHECKING:\n    pass\nelse:\n    from typing_extensions import override",
+        "from typing_extensions import override",
+        "def later():\n    import msgspec",
+        "open('/etc/passwd')",
+        "reader = open",
+        "__import__('socket')",
+        "print('here')",
+    ],
+)
+def test_what_is_refused(source: str) -> None:
+    assert len(violations(source)) == 1
+
+
+@pytest.mark.parametrize("library", sorted(ONLY_INSIDE_FUNCTIONS_OF_SCHEMA))
+def test_schema_libraries_are_imported_by_schema_alone_and_inside_functions(library: str) -> None:
+    inside = f"def encode():\n    import {library}.json\n    from {library} import convert"
+    assert violations(inside, "schema.py") == []
+    assert violations(f"import {library}", "schema.py") == [f"1: import {library}"]
+    assert len(violations(inside, "encoding.py")) == 2

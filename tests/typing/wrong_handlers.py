@@ -1,0 +1,55 @@
+"""Handlers and hooks: what a type checker has to refuse before a test does."""
+# pyright: reportUnnecessaryTypeIgnoreComment=true
+
+from __future__ import annotations
+
+from heaven_core import App, Context, Key, Request, Response, ServerSentEvent
+
+COUNT = Key[int]("count")
+
+
+def wrong_values(req: Request, res: Response, ctx: Context) -> None:
+    res.status = "200"  # type: ignore[assignment]
+    res.headers = "X-Powered-By"  # type: ignore[assignment]
+    res.headers = "X-Powered-By", b"Heaven"  # type: ignore[assignment]
+    res.close = "yes"  # type: ignore[assignment]
+    res.nothing = 1  # type: ignore[attr-defined]
+
+
+def wrong_arguments(req: Request, res: Response, ctx: Context) -> None:
+    res.redirect(b"/")  # type: ignore[arg-type]
+    res.file(3.5)  # type: ignore[arg-type]
+    res.stream(42)  # type: ignore[arg-type]
+    res.cookie("a", "b", samesite="lax")  # type: ignore[arg-type]
+    res.defer(print, when="sometimes")  # type: ignore[arg-type]
+    ServerSentEvent("1", retry="5")  # type: ignore[arg-type]
+
+
+def wrong_data(req: Request[int], res: Response, ctx: Context) -> None:
+    name: str = req.data  # type: ignore[assignment]
+    res.body = name
+
+
+def untyped_context(req: Request, res: Response, ctx: Context) -> None:
+    ctx.count.bit_length()  # type: ignore[attr-defined]
+    ctx.keep(COUNT, "three")  # type: ignore[misc]
+
+
+async def a_body_that_nobody_awaits(req: Request) -> None:
+    req.read_body(10)  # type: ignore[unused-coroutine]
+
+
+def two_arguments(req: Request, res: Response) -> None:
+    res.body = "hello"
+
+
+def other_arguments(req: Request, res: Response, ctx: int) -> None:
+    res.body = "hello"
+
+
+app = App()
+app.GET("/", two_arguments)  # type: ignore[arg-type]
+app.GET("/", other_arguments)  # type: ignore[arg-type]
+app.GET(r"/", "hello")  # type: ignore[arg-type]
+app.before("/*", two_arguments)  # type: ignore[arg-type]
+app.errors("404", two_arguments)  # type: ignore[arg-type]

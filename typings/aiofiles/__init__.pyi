@@ -1,0 +1,3 @@
+from aiofiles.threadpool import open as open
+
+__all__ = ["open"]
