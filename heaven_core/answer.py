@@ -241,7 +241,7 @@ class Answer:
         if self.content is None:
             return b""
         data = schema.encode(self.content)
-        self.content_type = schema.content_type.encode("ascii")
+        self.content_type = self.content_type or schema.content_type.encode("ascii")
         return data
 
     def _encode(self) -> bytes:

@@ -131,6 +131,13 @@ class App(Store):
         self._log = log
         self._spawn = spawn
 
+    def check(self) -> None:
+        """Find what no registration alone can show: a schema without a route, or one that can never be used.
+
+        Raises `ValueError`. An adapter calls it before the first request.
+        """
+        self._registry.check()
+
     def response(self, runtime: Runtime) -> Response:
         """A fresh response, at the arrival of its request."""
         return Response(self._registry, runtime.monotonic())

@@ -72,6 +72,19 @@ class Registry:
         self.router.add(endpoint.method, endpoint.pattern, endpoint)
         self._endpoints.append(endpoint)
 
+    def check(self) -> None:
+        """Raise `ValueError` for what can't be meant: a schema of no route, or of a body that is not read for it."""
+        lost = self.schemas.without_route({(endpoint.method, endpoint.pattern.shape) for endpoint in self._endpoints})
+        if lost:
+            raise ValueError(f"app.schema has no route for {', '.join(lost)}: register it, or correct the path")
+        for endpoint in self._endpoints:
+            schema = self.schemas.find(endpoint.method, endpoint.pattern.text)
+            if endpoint.stream and schema is not None and schema.expects is not None:
+                raise ValueError(
+                    f"{endpoint.method} {endpoint.pattern.text} has stream=True, so nothing reads the body that its "
+                    "schema expects: leave out one of them"
+                )
+
     def changed(self) -> None:
         """A hook or schema has come: what was found for the routes so far no longer holds."""
         for endpoint in self._endpoints:

@@ -11,19 +11,18 @@ object runs its `__post_init__` and validators. What is declared as `Any` or `ob
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
 from types import NoneType
-from typing import Final, NoReturn, Protocol, TypeGuard, final, get_args
+from typing import Final, Protocol, TypeGuard, final, get_args
 from uuid import UUID
 
 from heaven_core.defaults import fill_defaults
 from heaven_core.encoding import encode_json, encode_text
 from heaven_core.errors import BadRequest, UnprocessableContent
-from heaven_core.jsontype import check_json_type
+from heaven_core.jsonbody import check_constants, check_json_type, no_json
 from heaven_core.mismatch import MismatchError, json_path, read_message
 
 __all__ = ["Schema"]
@@ -64,7 +63,7 @@ class Schema:
     def decode(self, body: bytes, content_type: str | None) -> object:
         """`body` as what the route expects.
 
-        Raises `UnsupportedMediaType` unless `content_type` is JSON in UTF-8 (see `jsontype`), `BadRequest` for an
+        Raises `UnsupportedMediaType` unless `content_type` is JSON in UTF-8 (see `jsonbody`), `BadRequest` for an
         empty body and for what is no JSON, and `UnprocessableContent` with the problems: all that pydantic found, or
         the first that msgspec found, which writes `$[...]` for any value of a `dict`.
         """
@@ -166,14 +165,14 @@ class _MsgspecCodec:
         except msgspec.ValidationError as error:
             mismatch = read_message(error)
         except (ValueError, RecursionError) as error:
-            raise _no_json(error) from None
+            raise no_json(error) from None
         # It stopped at the first value that does not fit; what follows may still be no JSON.
         try:
             msgspec.json.decode(body)
         except msgspec.ValidationError:  # a number out of range
             pass
         except (ValueError, RecursionError) as error:
-            raise _no_json(error) from None
+            raise no_json(error) from None
         raise mismatch
 
     def filter(self, value: object) -> object:
@@ -256,8 +255,7 @@ class _PydanticCodec:
         self._anything: pydantic.TypeAdapter[object] = pydantic.TypeAdapter(object)
 
     def read(self, body: bytes) -> object:
-        if b"NaN" in body or b"Infinity" in body:  # pydantic reads both; in a string they are fine
-            _check_constants(body)
+        check_constants(body)  # pydantic reads them
         return _validated(lambda: self._adapter.validate_json(body))
 
     def filter(self, value: object) -> object:
@@ -285,20 +283,5 @@ def _validated(validate: Callable[[], object]) -> object:
         # Without the input: it may be a password.
         details = error.errors(include_url=False, include_context=False, include_input=False)
     if details[0]["type"] == "json_invalid" and not details[0]["loc"]:
-        raise BadRequest(f"the body is no JSON that can be read: {details[0]['msg']}")
+        raise no_json(details[0]["msg"])
     raise MismatchError([{"path": json_path(detail["loc"]), "message": detail["msg"]} for detail in details])
-
-
-def _check_constants(body: bytes) -> None:
-    try:
-        json.loads(body, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
-        raise _no_json(error) from None
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no value of JSON")
-
-
-def _no_json(error: Exception) -> BadRequest:
-    return BadRequest(f"the body is no JSON that can be read: {error}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final, final
 
 from heaven_core.pattern import Pattern
@@ -49,6 +50,10 @@ class Schemas:
     def find(self, method: str, path: str) -> Schema | None:
         """The schema of the route with this method and pattern, whatever its parameters are called."""
         return self._schemas.get((method, Pattern.parse(path).shape)) if self._schemas else None
+
+    def without_route(self, routes: Collection[tuple[str, str]]) -> list[str]:
+        """The schemas, as "POST /users", that belong to none of `routes`: pairs of a method and a pattern's shape."""
+        return [f"{method} {shape}" for method, shape in self._schemas if (method, shape) not in routes]
 
     def _add(self, method: str, path: str, expects: object, returns: object) -> None:
         key = (method, Pattern.parse(path).shape)

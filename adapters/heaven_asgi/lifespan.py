@@ -26,6 +26,7 @@ async def run_lifespan(
     await receive()
     started = False
     try:
+        app.check()
         async with _entered(app), anyio.create_task_group() as group:
             runner = TaskGroupRunner(group)
             use(runner)

@@ -33,6 +33,7 @@ class Client:
     __slots__ = ("app", "clock", "disk")
 
     def __init__(self, app: App, *, clock: Clock | None = None, disk: Disk | None = None) -> None:
+        app.check()
         self.app: Final = app
         self.clock: Final = clock or Clock()
         self.disk: Final = disk or Disk()

@@ -1,13 +1,14 @@
-"""Whether a Content-Type says JSON."""
+"""Whether a request body is JSON."""
 
 from __future__ import annotations
 
+import json
 import re
-from typing import Final
+from typing import Final, NoReturn
 
-from heaven_core.errors import UnsupportedMediaType
+from heaven_core.errors import BadRequest, UnsupportedMediaType
 
-__all__ = ["check_json_type"]
+__all__ = ["check_constants", "check_json_type", "no_json"]
 
 _WORD: Final = r"[!#$%&'*+.^_`|~\w-]+"
 _PARAMETER: Final = rf"({_WORD})=({_WORD}|\"(?:[^\"\\]|\\.)*\")"
@@ -33,3 +34,22 @@ def check_json_type(content_type: str | None) -> None:
     for name, value in _PARAMETERS.findall(found[1]):
         if name.lower() == "charset" and value.strip('"').lower() not in ("utf-8", "utf8"):
             raise UnsupportedMediaType(f"the charset is {value!r}; JSON is read as UTF-8")
+
+
+def no_json(reason: object) -> BadRequest:
+    """The 400 of a body that is no JSON (RFC 9110 §15.5.1), or nested too deeply to be read."""
+    return BadRequest(f"the body is no JSON that can be read: {reason}")
+
+
+def check_constants(body: bytes) -> None:
+    """Raise `BadRequest` for NaN and the infinities outside of strings: some parsers take them, RFC 8259 §6 not."""
+    if b"NaN" not in body and b"Infinity" not in body:
+        return
+    try:
+        json.loads(body, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise no_json(error) from None
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no value of JSON")

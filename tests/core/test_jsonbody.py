@@ -1,4 +1,4 @@
-"""Which Content-Types say JSON: RFC 8259 §11, RFC 6839 §3.1, RFC 9110 §8.3."""
+"""Which request bodies are JSON: RFC 8259, RFC 6839 §3.1, RFC 9110 §8.3."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from heaven_core.errors import UnsupportedMediaType
-from heaven_core.jsontype import check_json_type
+from heaven_core.errors import BadRequest, UnsupportedMediaType
+from heaven_core.jsonbody import check_constants, check_json_type
 
 
 @pytest.mark.parametrize(
@@ -74,3 +74,17 @@ def test_a_hostile_field_is_read_in_linear_time() -> None:
         with pytest.raises(UnsupportedMediaType):
             check_json_type("application/json" + hostile)
     assert time.perf_counter() - began < 2
+
+
+@pytest.mark.parametrize(
+    "body", [b"NaN", b"[1, -Infinity]", b'{"a": Infinity}', b'["\\"", NaN, ""]', b"[" * 100_000 + b"NaN"]
+)
+def test_a_number_that_is_none_is_400(body: bytes) -> None:
+    """RFC 8259 §6: numeric values that cannot be represented in the grammar are not permitted."""
+    with pytest.raises(BadRequest, match="no JSON"):
+        check_constants(body)
+
+
+@pytest.mark.parametrize("body", [b"1", b"", b'["NaN", "-Infinity"]', b'{"Infinity": "\\"NaN"}'])
+def test_words_in_strings_are_fine(body: bytes) -> None:
+    check_constants(body)
