@@ -67,3 +67,11 @@ def test_a_type_that_cannot_be_read_is_refused_when_registered() -> None:
     with pytest.raises(TypeError, match="can't be a schema"):
         schemas.POST("/users", expects=complex)
     assert schemas.find("POST", "/users") is None
+
+
+def test_schemas_that_belong_to_no_route_are_named() -> None:
+    """A mistyped path would let every field out."""
+    schemas = Schemas()
+    schemas.GET("/users/:id", returns=User)
+    schemas.POST("/usres", returns=User)
+    assert schemas.without_route([("GET", "/users/:"), ("POST", "/users")]) == ["POST /usres"]
