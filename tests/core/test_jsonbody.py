@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 
 import pytest
 
@@ -68,12 +67,12 @@ def test_no_content_type_is_415() -> None:
         check_json_type(None)
 
 
+@pytest.mark.timeout(30)
 def test_a_hostile_field_is_read_in_linear_time() -> None:
-    began = time.perf_counter()
-    for hostile in ("; " * 20_000 + '"', ";a=b " * 20_000 + '"', 'a="' + '\\"' * 20_000, " ;" * 20_000 + "\0"):
+    """Squares of that would take minutes, and time out."""
+    for hostile in ("; " * 100_000 + '"', ";a=b " * 100_000 + '"', 'a="' + '\\"' * 100_000, " ;" * 100_000 + "\0"):
         with pytest.raises(UnsupportedMediaType):
             check_json_type("application/json" + hostile)
-    assert time.perf_counter() - began < 2
 
 
 @pytest.mark.parametrize(

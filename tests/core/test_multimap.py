@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from time import perf_counter
 from urllib.parse import parse_qsl, urlencode
 
 import pytest
@@ -84,14 +83,13 @@ def test_it_shows_its_fields() -> None:
     assert repr(Query(b"a=1")) == "Query([('a', '1')])"
 
 
+@pytest.mark.timeout(30)
 def test_a_query_of_many_fields_takes_linear_time() -> None:
-    """Ten thousand names, or one name ten thousand times, and each looked up: far below what squares would cost."""
-    count = 20_000
-    started = perf_counter()
+    """Many names, or one name many times, and each looked up: squares of that would take minutes, and time out."""
+    count = 100_000
     many = Query(b"&".join(b"n%d=%%41" % number for number in range(count)))
     assert all(many[f"n{number}"] == "A" for number in range(count))
     assert len(Query(b"a&" * count).get_all("a")) == count
-    assert perf_counter() - started < 5
 
 
 @given(st.lists(st.tuples(st.text(), st.text())))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from time import perf_counter
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -143,12 +141,12 @@ def test_an_offer_that_is_no_media_type_is_refused(offer: str) -> None:
         accepts([], [JSON, offer])
 
 
+@pytest.mark.timeout(30)
 @pytest.mark.parametrize("piece", ["a/b;", ";  ", '"', "\\", '"\\', ", ", 'a/b;x="', " ;\t", "*"])
 def test_a_hostile_field_takes_linear_time(piece: str) -> None:
-    started = perf_counter()
-    accepts([piece * 20_000 + "!"], [JSON])
-    parse_media_type("a/b" + piece * 20_000 + "!")
-    assert perf_counter() - started < 5
+    """Squares of that would take minutes, and time out."""
+    accepts([piece * 100_000 + "!"], [JSON])
+    parse_media_type("a/b" + piece * 100_000 + "!")
 
 
 @given(st.lists(st.text(st.sampled_from('ab/*;,="\\q.01 \t'), max_size=30), max_size=3))
