@@ -9,8 +9,8 @@ from os import PathLike
 from typing import TYPE_CHECKING, Final, Literal, NoReturn, TypeGuard, final
 
 from heaven_core.answer import Answer
+from heaven_core.checks import check_str
 from heaven_core.cookies import cookie_identity, set_cookie
-from heaven_core.encoding import encode_text
 from heaven_core.errors import Abort, ResponseStarted
 from heaven_core.events import DeferredCall, When
 from heaven_core.headers import ResponseHeaders, check_value
@@ -100,8 +100,7 @@ class Response(Answer):
 
     def html(self, markup: str) -> None:
         """Set the body to `markup`, as `text/html; charset=utf-8`. Raises `TypeError` if it is no `str`."""
-        self.body = encode_text(markup)
-        self.content = markup
+        self.body = check_str("the markup of res.html()", markup)
         self.content_type = b"text/html; charset=utf-8"
 
     def redirect(self, location: str, status: int = 307, permanent: bool = False, local: bool = False) -> None:

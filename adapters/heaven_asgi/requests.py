@@ -12,7 +12,7 @@ __all__ = ["HTTP1", "Inbox", "has_body", "request_of"]
 
 # RFC 9112 §6.3: without one of these fields an HTTP/1.x request has no body, so that nothing need be received.
 _BODY_FIELDS: Final = frozenset({b"content-length", b"transfer-encoding"})
-HTTP1: Final = frozenset({"1.0", "1.1"})
+HTTP1: Final = frozenset({"1", "1.0", "1.1"})  # granian says "1" for HTTP/1.0
 
 
 @final

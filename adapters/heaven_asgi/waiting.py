@@ -53,13 +53,15 @@ class Waiting(Protocol):
 class AsyncioWaiting:
     """On asyncio the owner is woken by one `cancel()`, so that the generator's `finally` may still await."""
 
-    __slots__ = ("_inbox", "_owner", "_ticking", "_timer", "_waiting", "_watcher", "_woken")
+    __slots__ = ("_cancelled_before", "_inbox", "_owner", "_ticking", "_timer", "_waiting", "_watcher", "_woken")
 
     def __init__(self, inbox: Inbox) -> None:
         self._inbox: Final = inbox
         owner = asyncio.current_task()
         assert owner is not None  # ASGI applications are called in a task
         self._owner: Final = owner
+        # Cancellations that somebody before us has swallowed and not taken back are none of this request.
+        self._cancelled_before: Final = owner.cancelling()
         self._waiting = False
         self._woken = False
         self._timer: asyncio.TimerHandle | None = None
@@ -83,9 +85,9 @@ class AsyncioWaiting:
         except asyncio.CancelledError:
             if self._woken:
                 self._woken = False
-                if self._owner.uncancel() == 0:  # else somebody has cancelled the request, too
+                if self._owner.uncancel() <= self._cancelled_before:  # else somebody has cancelled the request, too
                     raise Woken from None
-            elif self._owner.cancelling() == 0:
+            elif self._owner.cancelling() <= self._cancelled_before:
                 raise RuntimeError("the stream was cancelled by something that it awaits, not by the server") from None
             raise
         finally:

@@ -19,6 +19,8 @@ import pytest
 ROOT: Final = Path(__file__).parents[2]
 DEADLINE: Final = 30.0
 
+pytestmark = pytest.mark.slow
+
 
 def start(port: str) -> subprocess.Popen[str]:
     environment = dict(os.environ, PORT=port, PYTHONPATH=os.pathsep.join([str(ROOT), str(ROOT / "adapters")]))
