@@ -224,13 +224,19 @@ class Answer:
         if self.encoded is None:
             schema = self.schema
             content = self.content
-            if schema is None and type(content) is str and self.content_type is None:
-                self.encoded = encode_text(content)
-                self.content_type = _TEXT
-            elif schema is not None and schema.returns is not None and 200 <= self.code < 300:
+            kind = type(content)
+            if schema is not None and schema.returns is not None and 200 <= self.code < 300:
                 self.encoded = self._filter(schema)
+            elif kind is dict or kind is list:
+                self.encoded = encode_json(content)
+                self.content_type = _JSON
+            elif type(content) is str:
+                self.encoded = encode_text(content)
+                self.content_type = self.content_type or _TEXT
+            elif content is None:
+                self.encoded = b""
             else:
-                self.encoded = self._encode()
+                self.encoded = self._encode_other(content)
         return self.encoded
 
     def _filter(self, schema: Schema) -> bytes:
@@ -244,28 +250,15 @@ class Answer:
         self.content_type = self.content_type or schema.content_type.encode("ascii")
         return data
 
-    def _encode(self) -> bytes:
-        content = self.content
-        kind = type(content)
-        chosen = self.content_type
-        if type(content) is str:
-            data = encode_text(content)
-            self.content_type = chosen or _TEXT
-        elif content is None:
-            return b""
-        elif kind is dict or kind is list:
-            data = encode_json(content)
-            self.content_type = _JSON
-        elif is_bytes_like(content):
-            data = bytes(content)
-            self.content_type = chosen or _BYTES
-        elif isinstance(content, str):
-            data = encode_text(content)
-            self.content_type = chosen or _TEXT
-        else:
-            data = encode_json(content) if self.schema is None else self.schema.encode_any(content)
-            self.content_type = _JSON
-        return data
+    def _encode_other(self, content: object) -> bytes:
+        if is_bytes_like(content):
+            self.content_type = _BYTES
+            return bytes(content)
+        if isinstance(content, str):  # of a subclass
+            self.content_type = self.content_type or _TEXT
+            return encode_text(content)
+        self.content_type = _JSON
+        return encode_json(content) if self.schema is None else self.schema.encode_any(content)
 
     def _replace_fields(self, fields: list[Field]) -> None:
         if self.lines is None:

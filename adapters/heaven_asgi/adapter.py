@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Sequence
 from typing import Final, final
 
 import anyio
-import anyio.to_thread
+from anyio.to_thread import run_sync as run_in_thread
 
 from heaven_asgi.driver import Driver
 from heaven_asgi.lifespan import run_lifespan
@@ -60,7 +60,7 @@ class ASGIAdapter:
         request = request_of(scope, inbox)
         response = app.response(self._runtime)
         try:
-            await app.respond(request, response, self._runtime, anyio.to_thread.run_sync)
+            await app.respond(request, response, self._runtime, run_in_thread)
         except BaseException:
             # A cancellation. Nothing goes out, and what the response holds still has to be closed.
             response.gone = True
