@@ -13,7 +13,7 @@ ROOMS := heaven_core adapters tests benchmarks examples tools
 CODE := $(foreach room,$(ROOMS),$(if $(wildcard $(room)/*.py $(room)/*/*.py),$(room)))
 STUBS := h11 aiofiles
 
-.PHONY: help demo test check-fast fast-rules fast-tests lint types imports tests format dev-env demo-env clean
+.PHONY: help demo test check-fast fast-rules fast-tests lint types imports tests format states bench dev-env demo-env clean
 
 help:
 	@echo "make demo         the showcase at http://127.0.0.1:8000/ (PORT=8001 changes the port); Ctrl-C stops it"
@@ -25,6 +25,8 @@ help:
 	@echo "make imports      which room may import which (import-linter)"
 	@echo "make tests        pytest with branch coverage; heaven_core must have 100%"
 	@echo "make format       lets ruff format the code and repair what it can"
+	@echo "make states       draws docs/states.md anew, from heaven_core/states.py"
+	@echo "make bench        prints what things cost, as ratios (benchmarks/README.md); takes a minute, gates nothing"
 	@echo "make clean        removes .venv, caches and what was built"
 	@echo
 	@echo "PYTHON=python3.12 chooses the interpreter, 3.11 or later; another one than before makes .venv anew."
@@ -68,6 +70,16 @@ tests: dev-env
 format: dev-env
 	$(PY) -m ruff format .
 	$(PY) -m ruff check --fix .
+
+states: dev-env
+	PYTHONPATH=. $(PY) tools/draw_states.py
+
+# Nothing else should run meanwhile.
+bench: dev-env
+	$(PY) -m benchmarks.dispatch
+	$(PY) -m benchmarks.served
+	$(PY) -m benchmarks.import_time
+	$(PY) -m benchmarks.big_file
 
 dev-env:
 	@$(SET_UP) dev
