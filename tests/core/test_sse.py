@@ -155,9 +155,7 @@ def test_another_encoder_writes_what_is_no_text() -> None:
         return f"<{value!r}>\nevent: forged".encode()
 
     assert encode_event(5, encode) == b"data: <5>\ndata: event: forged\n\n"
-    assert (
-        encode_event(ServerSentEvent(5, "tick"), encode) == b"event: tick\ndata: <5>\ndata: event: forged\n\n"
-    )
+    assert encode_event(ServerSentEvent(5, "tick"), encode) == b"event: tick\ndata: <5>\ndata: event: forged\n\n"
     assert encode_event("text", encode) == b"data: text\n\n"
 
 
