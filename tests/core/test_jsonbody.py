@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import pytest
 
 from heaven_core.errors import BadRequest, UnsupportedMediaType
