@@ -244,7 +244,7 @@ def test_what_is_no_text_is_refused(location: object) -> None:
         make_location(cast(str, location))
 
 
-# local=True
+# Another origin is refused where only this one is meant.
 
 
 @pytest.mark.parametrize("location", ["/", "/a?next=https://evil.example/#//x", "a/b", "../a", "?q", "#top", "/a//b"])
