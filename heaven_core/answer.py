@@ -147,8 +147,7 @@ class Answer:
         if isinstance(source, StreamSource):
             if self.released is None:
                 self.released = []
-            if all(other is not source.iterable for other in self.released):
-                self.released.append(source.iterable)
+            self.released.append(source.iterable)
 
     def take(self, source: FileSource | StreamSource) -> None:
         """Make a file or a stream the body."""

@@ -165,6 +165,14 @@ class ResponseHeaders(Headers):
         self._shared = False
         self.refusal: str | None = None
 
+    @override
+    def __getitem__(self, name: str) -> str:
+        """The first value. Raises `KeyError`: what the response lacks is no mistake of the client's."""
+        value = self.get(name)
+        if value is None:
+            raise KeyError(f"the response has no header {name}")
+        return value
+
     def add(self, name: str, value: str | int) -> None:
         """Add one line.
 

@@ -82,9 +82,9 @@ class Machine(Ending[S]):
         if type(source) is FileSource:
             self._state = states.OPENING
             self.need = OpenFile(source.path, source.within)
-        elif type(source) is StreamSource:
-            if self._method == "HEAD":
-                return self._without_body(self._stream_fields(source), source.length, source.content_type)
+        elif self._method == "HEAD":
+            return self._without_body(self._stream_fields(source), source.length, source.content_type)
+        else:
             self._stream = source
             self._state = states.HEADING
             self.need = NextItem(self._unclosed[0], source.head_timeout)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
+from typing import Final
 
 from heaven_core.calls import beside_abort, settle
 from heaven_core.context import Context
@@ -13,6 +14,8 @@ from heaven_core.response import Response
 from heaven_core.runtime import Runtime
 
 __all__ = ["refuse"]
+
+_PHRASES: Final = {int(status): status.phrase for status in HTTPStatus}
 
 
 async def refuse(
@@ -29,7 +32,7 @@ async def refuse(
     A failure of the application is reported, unless an error handler has made an answer below 500 of it.
     """
     response.error = error
-    if isinstance(error, ClientError):
+    if isinstance(error, ClientError) and 400 <= error.status <= 499:
         status = error.status
         _describe(error, response)
     else:
@@ -70,9 +73,9 @@ async def _run(
 
 
 def _describe(error: ClientError, response: Response) -> None:
-    reason = HTTPStatus(error.status).phrase
+    reason = _PHRASES.get(error.status, "")  # a kind of the application's own may have a status without one
     detail = f": {error.detail}" if error.detail and error.status not in (404, 405) else ""
-    response.roll_back(error.status, f"{error.status} {reason}{detail}\n")
+    response.roll_back(error.status, f"{error.status} {reason}".rstrip() + f"{detail}\n")
     if isinstance(error, UnprocessableContent):
         response.body = list(error.problems)
     elif isinstance(error, MethodNotAllowed):

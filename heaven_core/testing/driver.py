@@ -105,8 +105,8 @@ class Driver:
                 case CloseStream():
                     events = machine.closed(await need.stream.close())
                 case CloseFile():
-                    if self._file is not None:
-                        self._file.close()
+                    assert self._file is not None  # the machine asks for what it was told of
+                    self._file.close()
                     events = machine.closed()
                 case Finished():
                     return
