@@ -242,6 +242,8 @@ class Answer:
         if self.source is not None:
             if isinstance(self.source, StreamSource) and self.source.sse:
                 return b""  # filtered item by item
+            if schema.returns is bytes or schema.returns is str:
+                return b""  # there is nothing to filter
             raise TypeError("a file or a plain stream can't be filtered by the schema of this route: set a body")
         if self.content is None:
             return b""

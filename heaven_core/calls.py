@@ -12,7 +12,7 @@ from heaven_core.errors import Abort
 from heaven_core.request import Request
 from heaven_core.response import Response
 
-__all__ = ["AsyncCall", "beside_abort", "is_async", "settle"]
+__all__ = ["AsyncCall", "beside_abort", "is_async", "settle", "split_exceptions"]
 
 AsyncCall: TypeAlias = Callable[[Request[object], Response, Context], Coroutine[object, object, object]]
 
@@ -42,6 +42,13 @@ def beside_abort(error: BaseException) -> BaseException | None:
     if isinstance(error, Abort):
         return None
     return error.split(Abort)[1] if _is_group(error) else error
+
+
+def split_exceptions(error: BaseException | None) -> tuple[Exception | None, BaseException | None]:
+    """What is to be reported of an error, and what has to pass through: a cancellation, an exit."""
+    if error is None or isinstance(error, Exception):
+        return error, None
+    return error.split(Exception) if _is_group(error) else (None, error)
 
 
 def _is_group(error: BaseException) -> TypeGuard[BaseExceptionGroup[BaseException]]:

@@ -15,14 +15,14 @@ def check_str(what: str, value: object) -> str:
     """`value` if it is a `str`. Raises `TypeError`, which calls it `what`."""
     if not isinstance(value, str):
         raise TypeError(f"{what} must be str, not {type(value).__name__}: {value!r}")
-    return value
+    return str.__str__(value)  # of a member of a str Enum the text, where f"{value}" would be its name
 
 
 def check_int(what: str, value: object) -> int:
     """`value` if it is an `int`. Raises `TypeError`, which calls it `what`, for any other, also `bool`."""
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError(f"{what} must be int, not {type(value).__name__}: {value!r}")
-    return value
+    return int(value)
 
 
 def is_awaitable(value: object) -> TypeGuard[Awaitable[object]]:

@@ -52,6 +52,8 @@ def set_cookie(
     `expires`, and `SameSite=None`, `Partitioned`, `__Secure-` and `__Host-` names without the attributes that
     they need.
     """
+    name = check_str("a cookie's name", name)
+    value = check_str(f"the value of the cookie {name!r}", value)
     _check_name_and_value(name, value)
     _check_needs(name, path, domain, secure, samesite, partitioned)
     line = f"{name}={value}"
@@ -75,8 +77,6 @@ def set_cookie(
 
 
 def _check_name_and_value(name: str, value: str) -> None:
-    check_str("a cookie's name", name)
-    check_str(f"the value of the cookie {name!r}", value)
     if _TOKEN.fullmatch(name) is None:
         raise ValueError(
             f"{name!r} is no cookie name: only letters, digits and !#$%&'*+-.^_`|~ may stand in one "
@@ -144,7 +144,7 @@ def _expires(name: str, expires: object) -> str:
 
 
 def _domain(name: str, domain: str) -> str:
-    check_str(f"the domain of the cookie {name}", domain)
+    domain = check_str(f"the domain of the cookie {name}", domain)
     if _DOMAIN.fullmatch(domain) is None or len(domain) > _LONGEST_ATTRIBUTE:
         raise ValueError(
             f"the domain of the cookie {name} is no host name of letters, digits, dots and hyphens, without "
@@ -154,7 +154,7 @@ def _domain(name: str, domain: str) -> str:
 
 
 def _path(name: str, path: str) -> str:
-    check_str(f"the path of the cookie {name}", path)
+    path = check_str(f"the path of the cookie {name}", path)
     if _PATH.fullmatch(path) is None or len(path) > _LONGEST_ATTRIBUTE:
         raise ValueError(
             f"the path of the cookie {name} must start with a slash, be of at most {_LONGEST_ATTRIBUTE} "

@@ -31,6 +31,7 @@ _NOT_WITHOUT_CONTENT: Final = frozenset(
 # the fields it must keep.
 _NOT_IN_304: Final = _NOT_WITHOUT_CONTENT - {b"content-location"}
 
+_UPGRADE: Final = "the Upgrade field needs status 426; on other responses it belongs to the adapter"
 _TYPE: Final = b"content-type"
 _LENGTH: Final = b"content-length"
 _NOSNIFF_NAME: Final = b"x-content-type-options"
@@ -61,6 +62,8 @@ def frame(
     is not the body's, or an Upgrade without 426 (RFC 9110 §7.8).
     """
     if status == 204 or status == 205 or status == 304:
+        if any(name == b"upgrade" for name, _ in fields):
+            raise ValueError(_UPGRADE)
         return _frame_nothing(status, fields), 0
     if not fields and content_type is not None and length is not None and length < _SMALL:
         # Nothing is set, as in most responses (benchmarks/dispatch.py: 100 ns less).
@@ -75,7 +78,7 @@ def frame(
             measured = True
             length = _promised(value, length)
         elif name == b"upgrade" and status != 426:
-            raise ValueError("the Upgrade field needs status 426; on other responses it belongs to the adapter")
+            raise ValueError(_UPGRADE)
     chosen = fields.copy()
     if content_type is not None and not typed:
         chosen.append((_TYPE, content_type))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, TypeAlias, final
 
 from heaven_core.calls import is_async
@@ -52,9 +52,9 @@ class Plan:
 
     def for_path(self, path: str) -> Plan:
         """The same without the hooks that don't match this path."""
-        before = tuple([step for step in self.before if step.pattern.match(path) is not None])
-        after = tuple([step for step in self.after if step.pattern.match(path) is not None])
-        return Plan(before, after, True)
+        before = [step for step in self.before if step.pattern.match(path) is not None]
+        after = [step for step in self.after if step.pattern.match(path) is not None]
+        return Plan(_each_once(before), _each_once(after), True)
 
 
 @final
@@ -82,13 +82,19 @@ class HookTable:
         before = tuple([step for step in self._before if _may_run(step, pattern, method)])
         after = tuple([step for step in self._after if _may_run(step, pattern, method)])
         certain = pattern is not None and all(step.pattern.covers(pattern) for step in (*before, *after))
-        return Plan(before, after, certain)
+        # Where it is not certain which of them match, for_path leaves out what is there twice.
+        return Plan(_each_once(before), _each_once(after), True) if certain else Plan(before, after, False)
 
 
 def _add(steps: list[Step], step: Step) -> None:
     if any(other.hook == step.hook and other.pattern.text == step.pattern.text for other in steps):
         raise ValueError(f"{step.hook!r} is registered for {step.pattern.text!r} already: a hook runs once a request")
     steps.append(step)
+
+
+def _each_once(steps: Sequence[Step]) -> tuple[Step, ...]:
+    """Without a hook's second place: one registered for several patterns runs once, at the first of them."""
+    return tuple([step for at, step in enumerate(steps) if all(other.hook != step.hook for other in steps[:at])])
 
 
 def _breadth(step: Step) -> tuple[int, ...]:

@@ -66,6 +66,9 @@ class Machine(Ending[S]):
         if state != states.IDLE and state != states.IDLE_LEFT:
             self._out_of_turn("start")
         response = self._response
+        # From here on the decisions are taken: what a step of the stream, or a task that is still about, would change
+        # now could no longer be honoured, and an abort in a step would end the driver. The head itself follows later.
+        response.start()
         source = response.source
         in_use = () if type(source) is not StreamSource else (source.iterable,)
         self._unclosed = [self._adopt(iterable) for iterable in (*in_use, *(response.released or ()))]
@@ -256,7 +259,6 @@ class Machine(Ending[S]):
     def _begin(self, start: Start) -> None:
         if self._record is not None:
             explain_head(self._method, self._response, start, self._record)
-        self._response.start()
 
     def _break_off(self, error: BaseException) -> Events:
         """The body can't go on: a 500 while there is no head, a `Reset` after it."""

@@ -6,6 +6,7 @@ from http import HTTPStatus
 from typing import Final
 
 from heaven_core.calls import beside_abort, settle
+from heaven_core.checks import check_int
 from heaven_core.context import Context
 from heaven_core.errors import ClientError, MethodNotAllowed, UnprocessableContent
 from heaven_core.registry import Handler, Registry
@@ -15,7 +16,8 @@ from heaven_core.runtime import Runtime
 
 __all__ = ["refuse"]
 
-_PHRASES: Final = {int(status): status.phrase for status in HTTPStatus}
+# A kind of error of the application's own may have a status without a phrase.
+_PHRASES: Final = {int(status): f" {status.phrase}" for status in HTTPStatus}
 
 
 async def refuse(
@@ -32,11 +34,16 @@ async def refuse(
     A failure of the application is reported, unless an error handler has made an answer below 500 of it.
     """
     response.error = error
-    if isinstance(error, ClientError) and 400 <= error.status <= 499:
-        status = error.status
-        _describe(error, response)
-    else:
-        status = 500
+    status = 500
+    try:
+        if isinstance(error, ClientError):
+            _describe(error, response)
+            status = error.status
+        else:
+            response.fail(error, runtime.describe)
+    except Exception as broken:  # a class of the application's own with an impossible status, detail or Allow
+        broken.__context__ = error
+        error = broken
         response.fail(error, runtime.describe)
     handler = registry.error_handler(error, status)
     if handler is not None:
@@ -73,9 +80,13 @@ async def _run(
 
 
 def _describe(error: ClientError, response: Response) -> None:
-    reason = _PHRASES.get(error.status, "")  # a kind of the application's own may have a status without one
-    detail = f": {error.detail}" if error.detail and error.status not in (404, 405) else ""
-    response.roll_back(error.status, f"{error.status} {reason}".rstrip() + f"{detail}\n")
+    status = check_int(f"{type(error).__name__}.status", error.status)
+    if not 400 <= status <= 499:
+        raise ValueError(f"{type(error).__name__}.status must be from 400 to 499, not {status}")
+    detail = f": {error.detail}" if error.detail and status not in (404, 405) else ""
+    # The client's own text may be in it, and JSON can carry a lone surrogate, which UTF-8 can't.
+    text = f"{status}{_PHRASES.get(status, '')}{detail}\n".encode("utf-8", "replace").decode()
+    response.roll_back(status, text)
     if isinstance(error, UnprocessableContent):
         response.body = list(error.problems)
     elif isinstance(error, MethodNotAllowed):

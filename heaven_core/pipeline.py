@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TypeAlias
 
-from heaven_core.calls import beside_abort, settle
+from heaven_core.calls import beside_abort, settle, split_exceptions
 from heaven_core.context import Context
 from heaven_core.errors import ClientDisconnected, ClientError, MethodNotAllowed, NotFound
 from heaven_core.hooks import Plan, Step
@@ -57,6 +57,7 @@ async def respond(
         response.schema = endpoint.schema
     if request.reader is not None:
         request.limit = registry.max_body_size
+    after = plan.after
     try:
         for step in plan.before:
             if step.body:
@@ -86,12 +87,13 @@ async def respond(
                     result = endpoint.handler(request, response, context)
                 if result is not None:
                     await settle(result, endpoint.handler)
-            if plan.after and response.refusal is None:
-                await _run_after(plan.after, request, response, context)
+            if after and response.refusal is None:
+                steps, after = after, ()  # each runs once, also where one of them makes a 400
+                await _run_after(steps, request, response, context)
         if response.refusal is None:
             response.encode()
     except BaseException as error:
-        await _recover(error, registry, request, response, context, runtime, plan.after)
+        await _recover(error, registry, request, response, context, runtime, after)
 
 
 def _decode(schema: Schema, request: Request[object]) -> None:
@@ -131,10 +133,11 @@ async def _recover(
     where = f"{request.method} {request.path!r}"
     if response.refusal is not None:
         beside = beside_abort(error)
-        if beside is not None:
-            if not isinstance(beside, Exception):
-                raise beside
-            response.report_error(beside, where)
+        failure, cancellation = split_exceptions(beside)
+        if failure is not None:
+            response.report_error(failure, where)
+        if cancellation is not None:
+            raise cancellation
         return
     if isinstance(error, ClientDisconnected):
         response.gone = True
@@ -146,6 +149,7 @@ async def _recover(
     await refuse(error, registry, request, response, context, runtime, where)
     if isinstance(error, ClientError) and response.is_open and not response.failed:
         # The answers to a request that can't be served are the application's, too: the after-hooks see them.
+        response.encoded = None  # the after-hooks may still change the page, and its status
         try:
             await _run_after(after, request, response, context)
             if response.is_open:

@@ -104,8 +104,9 @@ class Registry:
         if not handlers:
             return None
         for kind in type(error).__mro__:
-            if issubclass(kind, Exception):
+            # A handler for all exceptions is the last resort: it must not take the place of the 404 page.
+            if issubclass(kind, Exception) and kind is not Exception:
                 handler = handlers.get(kind)
                 if handler is not None:
                     return handler
-        return handlers.get(status)
+        return handlers.get(status) or handlers.get(Exception)

@@ -174,6 +174,10 @@ class Response(Answer):
         self.check_open()
         if body is not None:
             self.body = body
+        try:
+            self.encode()  # now: what is done to a dict or a bytearray later must not change what goes out
+        except Exception:
+            self.encoded = None  # the machine meets it again, and makes the 500
         self.seal("res.abort() has been called: the response goes out as it was then")
         raise Abort
 

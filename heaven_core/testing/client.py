@@ -86,8 +86,11 @@ class Client:
         self.app.attach(lambda error, where: exchange.errors.append((error, where)), waiting.append)
         path, _, query = target.partition("?")
         pieces = ([body] if body else []) if isinstance(body, bytes) else list(body)
-        fields: list[Field] = [(b"host", b"test")]
-        fields += [(name.lower().encode("ascii"), value.encode("latin-1")) for name, value in (headers or {}).items()]
+        fields: list[Field] = [
+            (name.lower().encode("ascii"), value.encode("latin-1")) for name, value in (headers or {}).items()
+        ]
+        if all(name != b"host" for name, _ in fields):
+            fields.insert(0, (b"host", b"test"))
         if pieces and isinstance(body, bytes):
             fields.append((b"content-length", b"%d" % (len(body) + leave_in_upload)))
         request: Request[object] = Request(

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, I
 from typing import Final, assert_never, final
 
 from heaven_core.app import App
+from heaven_core.errors import ClientDisconnected
 from heaven_core.events import Chunk, Deferred, End, Event, FileRange, Reset, Start
 from heaven_core.headers import Headers
 from heaven_core.machine import Machine
@@ -96,6 +97,8 @@ class Driver:
                         item = await need.stream.next()
                     except StopAsyncIteration:
                         events = machine.exhausted()
+                    except ClientDisconnected:  # the generator was reading the request
+                        events = machine.disconnected()
                     except Exception as error:
                         events = machine.stream_failed(error)
                     else:
