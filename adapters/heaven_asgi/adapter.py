@@ -38,14 +38,16 @@ class ASGIAdapter:
     """`app` as an ASGI 3 application, for uvicorn, hypercorn, granian and the like.
 
     Serves http and lifespan; a websocket is refused. `deferred_deadline`: seconds that deferred work gets at the
-    shutdown; what is pending then is cancelled and logged by name.
+    shutdown; what is pending then is cancelled and logged by name. `closing_limit`: seconds that a stream gets to close
+    when it has ended or its client has gone; what is slower is given up and reported.
     """
 
-    __slots__ = ("_deadline", "_runner", "_runtime", "app")
+    __slots__ = ("_closing_limit", "_deadline", "_runner", "_runtime", "app")
 
-    def __init__(self, app: App, *, deferred_deadline: float = 10.0) -> None:
+    def __init__(self, app: App, *, deferred_deadline: float = 10.0, closing_limit: float = 5.0) -> None:
         self.app: Final = app
         self._deadline: Final = deferred_deadline
+        self._closing_limit: Final = closing_limit
         self._runtime: Final = system_runtime(date_lag=_DATE_LAG)
         self._runner: TaskGroupRunner | None = None
         app.attach(log_error, _spawn)
@@ -105,10 +107,10 @@ class ASGIAdapter:
         machine = Machine(response, request, self._runtime, Stream)
         http1 = scope["http_version"] in HTTP1
         if _on_asyncio():
-            await self._run(Driver(machine, send, lambda: AsyncioWaiting(inbox), http1))
+            await self._run(Driver(machine, send, lambda: AsyncioWaiting(inbox), http1, self._closing_limit))
         else:
             async with anyio.create_task_group() as group:
-                await self._run(Driver(machine, send, lambda: TrioWaiting(inbox, group), http1))
+                await self._run(Driver(machine, send, lambda: TrioWaiting(inbox, group), http1, self._closing_limit))
 
     async def _run(self, driver: Driver) -> None:
         try:

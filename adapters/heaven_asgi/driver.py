@@ -19,9 +19,6 @@ from heaven_io.streams import Stream
 
 __all__ = ["Driver"]
 
-# Seconds that a generator's `finally` gets. What is slower is given up and reported, and holds nothing else up.
-CLOSING_LIMIT: Final = 5.0
-
 
 @final
 class Driver:
@@ -30,13 +27,28 @@ class Driver:
     `watch` begins to watch for the client's leaving: called once, and only where sending can take long.
     """
 
-    __slots__ = ("_error", "_file", "_http1", "_lost", "_machine", "_send", "_sent", "_waiting", "_watch", "calls")
+    __slots__ = (
+        "_closing_limit",
+        "_error",
+        "_file",
+        "_http1",
+        "_lost",
+        "_machine",
+        "_send",
+        "_sent",
+        "_waiting",
+        "_watch",
+        "calls",
+    )
 
-    def __init__(self, machine: Machine[Stream], send: Send, watch: Callable[[], Waiting], http1: bool) -> None:
+    def __init__(
+        self, machine: Machine[Stream], send: Send, watch: Callable[[], Waiting], http1: bool, closing_limit: float
+    ) -> None:
         self._machine: Final = machine
         self._send: Final = send
         self._watch: Final = watch
         self._http1: Final = http1
+        self._closing_limit: Final = closing_limit
         self._waiting: Waiting | None = None
         self._file: ReadableFile | None = None
         self._sent = 0
@@ -76,10 +88,10 @@ class Driver:
                 case OpenFile():
                     events = await self._open(need)
                 case CloseStream():
-                    events = machine.closed(await _close(need.stream.aclose))
+                    events = machine.closed(await _close(need.stream.aclose, self._closing_limit))
                 case CloseFile():
                     file, self._file = self._file, None
-                    events = machine.closed(None if file is None else await _close(file.close))
+                    events = machine.closed(None if file is None else await _close(file.close, self._closing_limit))
                 case Finished():
                     return
                 case _:
@@ -186,13 +198,13 @@ class Driver:
         return self._waiting
 
 
-async def _close(close: Callable[[], Awaitable[None]]) -> BaseException | None:
+async def _close(close: Callable[[], Awaitable[None]], limit: float) -> BaseException | None:
     """Close under a shield, with a limit; what went wrong is the answer to the machine."""
     try:
-        with anyio.move_on_after(CLOSING_LIMIT, shield=True) as scope:
+        with anyio.move_on_after(limit, shield=True) as scope:
             await close()
     except Exception as error:
         return error
     if scope.cancelled_caught:
-        return TimeoutError(f"closing it took more than {CLOSING_LIMIT:g} s and was given up")
+        return TimeoutError(f"closing it took more than {limit:g} s and was given up")
     return None

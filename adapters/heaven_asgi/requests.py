@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Final, cast, final
 
-from heaven_asgi.types import Receive, Scope
+import anyio
+
+from heaven_asgi.types import Message, Receive, Scope
 from heaven_core.errors import ClientDisconnected
 from heaven_core.request import Origin, Request
 
@@ -14,39 +17,88 @@ __all__ = ["HTTP1", "Inbox", "has_body", "request_of"]
 _BODY_FIELDS: Final = frozenset({b"content-length", b"transfer-encoding"})
 HTTP1: Final = frozenset({"1", "1.0", "1.1"})  # granian says "1" for HTTP/1.0
 
+# Bytes of a request that the watch keeps for a reader. Where nobody has begun to read by then, it is dropped: it must
+# not hide that the client leaves.
+_READ_AHEAD: Final = 64 * 1024
+
 
 @final
 class Inbox:
-    """The one place that calls `receive`: for the request's body, and later to learn that the client has gone."""
+    """The one place that calls `receive`: for the request's body, and to learn that the client has gone.
 
-    __slots__ = ("_receive", "ended", "gone")
+    While a response is streamed both may be wanted at once, by the generator that reads the request and by the watch.
+    Then only the watch receives, and keeps what it meets of the body, a little ahead of the reader.
+    """
+
+    __slots__ = ("_arrived", "_asked", "_kept", "_lost", "_receive", "_room", "_size", "_watched", "ended", "gone")
 
     def __init__(self, receive: Receive) -> None:
         self._receive: Final = receive
+        self._kept: Final[deque[Message]] = deque()
+        self._size = 0  # of what is kept, in bytes
+        self._watched = False
+        self._asked = False
+        self._lost = False
+        self._arrived: anyio.Event | None = None
+        self._room: anyio.Event | None = None
         self.ended = False
         self.gone = False
 
     async def read(self) -> bytes:
-        """The next piece of the body, empty after the last. Raises `ClientDisconnected`."""
+        """The next piece of the body, empty after the last. Raises `ClientDisconnected`.
+
+        Raises `RuntimeError` where the response was streamed for so long without reading that the body is lost.
+        """
+        self._asked = True
+        if self._lost:
+            raise RuntimeError("the request was not read while its response was streamed: begin to read it earlier")
         while not self.ended:
-            message = await self._receive()
+            message = await self._next()
             if message["type"] == "http.disconnect":
                 self.gone = True
-                self.ended = True
                 break
             self.ended = not message.get("more_body", False)
             body: bytes = message.get("body", b"")
             if body:
                 return body
-        if self.gone:
+        if not self.ended:
             raise ClientDisconnected("the client went away before it had sent the whole request")
         return b""
 
     async def wait_until_gone(self) -> None:
-        """Return when the client has gone. What is left of its request is dropped."""
+        """Return when the client has gone."""
+        self._watched = True
         while not self.gone:
-            message = await self._receive()
+            while self._size > _READ_AHEAD:
+                if not self._asked:
+                    self._kept.clear()
+                    self._size = 0
+                    self._lost = True
+                    break
+                self._room = anyio.Event()
+                await self._room.wait()
+            message: Message = await self._receive()
             self.gone = message["type"] == "http.disconnect"
+            if not self.ended and not self._lost:
+                self._kept.append(message)
+                self._size += len(message.get("body", b""))
+            if self._arrived is not None:
+                self._arrived.set()
+
+    async def _next(self) -> Message:
+        while not self._kept:
+            if not self._watched:
+                message: Message = await self._receive()
+                return message
+            self._arrived = anyio.Event()
+            await self._arrived.wait()
+        if self._kept[0]["type"] == "http.disconnect":
+            return self._kept[0]
+        message = self._kept.popleft()
+        self._size -= len(message.get("body", b""))
+        if self._room is not None:
+            self._room.set()
+        return message
 
 
 def request_of(scope: Scope, inbox: Inbox | None) -> Request[object]:
