@@ -1,0 +1,97 @@
+"""An app whose lifespan is what HEAVEN_TEST_LIFESPAN says; it writes down in a file what happens, line by line."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Final
+
+import anyio
+
+from heaven_core import App, Context, Request, Response
+from heaven_core.app import Lifespan
+
+__all__ = ["app"]
+
+DIRECTORY: Final = Path(os.environ["HEAVEN_TEST_DIRECTORY"])
+DIARY: Final = DIRECTORY / os.environ["HEAVEN_TEST_DIARY"]
+
+
+def write(line: str) -> None:
+    with DIARY.open("a") as diary:
+        diary.write(f"{line}\n")
+
+
+@asynccontextmanager
+async def asynchronous(app: App) -> AsyncGenerator[None]:
+    await anyio.sleep(0)
+    app.keep("greeting", "hello")
+    write("entered")
+    yield
+    await anyio.sleep(0)
+    write("left")
+
+
+@contextmanager
+def synchronous(app: App) -> Generator[None]:
+    app.keep("greeting", "hello")
+    write("entered")
+    yield
+    write("left")
+
+
+@asynccontextmanager
+async def failing(app: App) -> AsyncGenerator[None]:
+    await anyio.sleep(0)
+    if app.peek("database") is None:
+        raise ConnectionError("the database is away")
+    yield
+
+
+@contextmanager
+def failing_synchronously(app: App) -> Generator[None]:
+    if app.peek("database") is None:
+        raise ConnectionError("the database is away")
+    yield
+
+
+LIFESPANS: Final[dict[str, Lifespan]] = {
+    "asynchronous": asynchronous,
+    "synchronous": synchronous,
+    "failing": failing,
+    "failing synchronously": failing_synchronously,
+}
+
+
+def greet(req: Request, res: Response, ctx: Context) -> None:
+    """Has what the startup has made."""
+    res.body = str(app.peek("greeting", "nothing"))
+
+
+async def ends_when_told(app: App) -> None:
+    write("deferred call has begun")
+    while not (DIRECTORY / f"{DIARY.name}.go").exists():
+        await anyio.sleep(0.005)
+    await anyio.sleep(0.3)  # so that the shutdown, which the test has asked for before, has begun
+    write("deferred call has ended")
+
+
+async def never_ends(app: App) -> None:
+    write("deferred call has begun")
+    await anyio.sleep_forever()
+
+
+def defer(req: Request, res: Response, ctx: Context) -> None:
+    res.defer(ends_when_told)
+
+
+def defer_forever(req: Request, res: Response, ctx: Context) -> None:
+    res.defer(never_ends)
+
+
+app: Final = App(lifespan=LIFESPANS[os.environ["HEAVEN_TEST_LIFESPAN"]])
+app.GET("/text", greet)
+app.GET("/defer", defer)
+app.GET("/defer-forever", defer_forever)

@@ -1,0 +1,33 @@
+"""What ASGI servers are told to serve: the app that the environment names, at the root and below /mounted."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from typing import Final
+
+from heaven_asgi import ASGIAdapter
+from heaven_asgi.types import Receive, Scope, Send
+from heaven_core import App
+
+__all__ = ["application"]
+
+MOUNT: Final = "/mounted"
+
+
+def _load() -> App:
+    app: object = importlib.import_module(os.environ["HEAVEN_TEST_APP"]).app
+    assert isinstance(app, App)
+    return app
+
+
+adapter: Final = ASGIAdapter(_load(), deferred_deadline=float(os.environ.get("HEAVEN_TEST_DEADLINE", "10")))
+
+
+async def application(scope: Scope, receive: Receive, send: Send) -> None:
+    """Mounts as routers do: the path stays whole, `root_path` says what of it is theirs."""
+    if scope["type"] == "lifespan" and "HEAVEN_TEST_NO_LIFESPAN" in os.environ:
+        raise NotImplementedError("a router that keeps the lifespan to itself")
+    if scope["type"] == "http" and scope["path"].startswith(f"{MOUNT}/"):
+        scope = {**scope, "root_path": scope.get("root_path", "") + MOUNT}
+    await adapter(scope, receive, send)

@@ -1,0 +1,81 @@
+"""The lifespan of an app, and the deferred work that is pending at the end."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from tests.table.kit import Ask
+from tests.wire.conftest import Serve
+from tests.wire.raw import fetch
+from tests.wire.servers import Server, until
+
+
+class Diary:
+    """What the app of one server writes down."""
+
+    def __init__(self, serve: Serve, lifespan: str, deadline: str = "10") -> None:
+        name = f"diary-{uuid4().hex}"
+        self.server = serve(
+            "lifespans",
+            fresh=True,
+            HEAVEN_TEST_DIARY=name,
+            HEAVEN_TEST_LIFESPAN=lifespan,
+            HEAVEN_TEST_DEADLINE=deadline,
+        )
+        self.path: Path = self.server.directory / name
+
+    @property
+    def lines(self) -> list[str]:
+        return self.path.read_text().splitlines() if self.path.exists() else []
+
+
+def listens(server: Server) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", server.port)).close()
+    except OSError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("lifespan", ["asynchronous", "synchronous"])
+def test_is_entered_before_the_first_request_and_left_at_the_end(lifespan: str, serve: Serve) -> None:
+    diary = Diary(serve, lifespan)
+    assert fetch(diary.server.port, Ask(), "/text").text == "hello"
+    assert diary.lines == ["entered"]
+    diary.server.terminate()
+    diary.server.wait()
+    assert diary.lines == ["entered", "left"]
+
+
+@pytest.mark.parametrize("lifespan", ["failing", "failing synchronously"])
+def test_a_startup_that_fails_is_reported_and_nothing_is_served(lifespan: str, serve: Serve) -> None:
+    diary = Diary(serve, lifespan)
+    until(lambda: not diary.server.is_running, "the server to give up", diary.server)
+    assert not listens(diary.server)
+    assert "the database is away" in diary.server.output
+
+
+def test_deferred_work_is_awaited_at_the_shutdown(serve: Serve) -> None:
+    """SPEC 5; and before the lifespan is left, so that it has what the startup has made."""
+    diary = Diary(serve, "asynchronous")
+    assert fetch(diary.server.port, Ask(), "/defer").status == 200
+    until(lambda: "deferred call has begun" in diary.lines, "the deferred call to begin", diary.server)
+    diary.server.terminate()
+    Path(f"{diary.path}.go").touch()
+    diary.server.wait()
+    assert diary.lines == ["entered", "deferred call has begun", "deferred call has ended", "left"]
+
+
+def test_deferred_work_that_is_lost_is_logged_by_name(serve: Serve) -> None:
+    """SPEC 5: when the deadline is over, it is cancelled."""
+    diary = Diary(serve, "asynchronous", deadline="0.1")
+    assert fetch(diary.server.port, Ask(), "/defer-forever").status == 200
+    until(lambda: "deferred call has begun" in diary.lines, "the deferred call to begin", diary.server)
+    diary.server.terminate()
+    diary.server.wait()
+    assert "deferred call never_ends is lost: it had not ended 0.1 s after the shutdown began" in diary.server.output
+    assert diary.lines == ["entered", "deferred call has begun", "left"]

@@ -1,0 +1,45 @@
+"""A body that breaks off after the start: an HTTP/1.1 client can tell (RFC 9112 §8)."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from tests.table.kit import Ask
+from tests.wire.conftest import Serve
+from tests.wire.raw import Raw, fetch, read_answers, write_request
+from tests.wire.runs import Run
+
+
+@pytest.mark.parametrize("path", ["/async-stream-that-fails", "/sync-stream-that-fails", "/shorter-than-promised"])
+def test_what_was_yielded_arrives_and_the_body_is_not_whole(path: str, serve: Serve) -> None:
+    """Chunked or with a length, and the next request, on a connection of its own, is answered as ever."""
+    server = serve("everything")
+    with Raw(server.port) as raw:
+        raw.send(write_request("GET", path))  # no "Connection: close": the server closes, though it could go on
+        [answer] = read_answers(raw.read_until_closed(), ["GET"])
+    assert answer.status == 200
+    assert answer.body in (b"onetwo", b"four")
+    assert not answer.whole
+    assert fetch(server.port, Ask(), "/text").whole
+
+
+def test_a_file_that_shrinks_while_it_is_sent(serve: Serve) -> None:
+    """SPEC 3: a short body never looks whole, and the next response never mixes into it."""
+    server = serve("everything")
+    run = Run(server)
+    path = server.directory / "shrinks.bin"
+    size = 64 * 1024 * 1024
+    with path.open("wb") as file:
+        file.truncate(size)
+    with Raw(server.port) as raw:
+        raw.send(write_request("GET", "/shrinks", list(run.headers.items())) + write_request("GET", "/text"))
+        raw.read_until(b"\r\n\r\n")
+        os.truncate(path, 1024 * 1024)
+        [answer] = read_answers(raw.read_until_closed(), ["GET"])
+    assert answer.status == 200
+    assert not answer.whole
+    assert len(answer.body) < size
+    assert answer.body.count(0) == len(answer.body)
+    run.wait_for("failed 200", [])

@@ -1,0 +1,86 @@
+"""The table of scenarios on every server: the same status, the same end-to-end fields, the same body."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Final
+
+import httpx
+import pytest
+
+from heaven_core.headers import Field
+from tests.scenarios import SCENARIOS
+from tests.table.kit import Scenario
+from tests.wire.conftest import Serve
+from tests.wire.raw import fetch
+from tests.wire.runs import Run
+from tests.wire.servers import PATIENCE, Kind
+
+BY_NAME: Final = [pytest.param(scenario, id=scenario.name) for scenario in SCENARIOS]
+
+REFUSED: Final = "refused by the server: the app is not asked"
+GONE: Final = "the outcome may be disconnected: the server ends a response when Content-Length bytes have gone, and \
+says that the client has left while the app still finds out that there is no more"
+
+# What a server does by itself, whatever the app says: (server, scenario) -> why.
+DIFFERENCES: Final[dict[tuple[str, str], str]] = {
+    ("uvicorn-httptools", "unknown-method"): REFUSED,  # its parser knows the methods that IANA has registered
+    ("granian", "promised-length"): GONE,
+    ("granian", "length-promised-by-a-field"): GONE,
+}
+
+
+def by_name(fields: list[Field]) -> dict[bytes, list[bytes]]:
+    """The order of lines with the same name counts, that of others does not (RFC 9110 §5.3)."""
+    lines: dict[bytes, list[bytes]] = defaultdict(list)
+    for name, value in fields:
+        lines[name].append(value)
+    return dict(lines)
+
+
+@pytest.mark.parametrize("scenario", BY_NAME)
+def test_raw(scenario: Scenario, serve: Serve, kind: Kind) -> None:
+    """With "Connection: close", so that what comes until the end is the whole answer and nothing else."""
+    server = serve("everything")
+    run = Run(server)
+    answer = fetch(server.port, scenario.ask, scenario.path, run.headers)
+    difference = DIFFERENCES.get((kind.name, scenario.name), "")
+    if difference == REFUSED:
+        assert answer.status == 400
+        return
+    expected = scenario.answer
+    assert answer.status == expected.status
+    assert by_name(answer.fields) == by_name(expected.fields)
+    assert answer.body == expected.body
+    assert answer.whole == expected.whole
+    outcomes = {f"{scenario.outcome} {expected.status}"}
+    if difference == GONE:
+        outcomes.add(f"disconnected {expected.status}")
+    run.wait_for(outcomes, list(scenario.notes))
+
+
+def test_httpx_on_one_connection(serve: Serve, kind: Kind) -> None:
+    """All of them one after the other: after whatever there was, the connection is in step, or a new one works."""
+    server = serve("everything")
+    asked = 0
+    with httpx.Client(base_url=f"http://127.0.0.1:{server.port}", headers={"Host": "test"}, timeout=PATIENCE) as client:
+        for scenario in SCENARIOS:
+            ask = scenario.ask
+            target = ("/mounted" if ask.mounted else "") + scenario.path + ask.target
+            request = client.build_request(ask.method, target, headers=dict(ask.headers), content=ask.body or None)
+            if request.url.raw_path != target.encode() or (kind.name, scenario.name) in DIFFERENCES:
+                continue  # httpx has tidied up the path
+            expected = scenario.answer
+            body = b""
+            whole = True
+            response = client.send(request, stream=True)
+            try:
+                for piece in response.iter_raw():  # not decoded: a Content-Encoding here is but a field
+                    body += piece
+            except httpx.RemoteProtocolError:
+                whole = False
+            finally:
+                response.close()
+            assert (response.status_code, body, whole) == (expected.status, expected.body, expected.whole), target
+            asked += 1
+    assert asked > len(SCENARIOS) * 0.9
