@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final, assert_never, final
 
 import anyio
+from anyio.lowlevel import checkpoint
 
 from heaven_asgi.types import Message, Send
 from heaven_asgi.waiting import Waiting, Woken
@@ -18,6 +19,11 @@ from heaven_io.files import READ_SIZE, ReadableFile, open_async
 from heaven_io.streams import Stream
 
 __all__ = ["Driver"]
+
+# A producer that never suspends, to a server whose send does not either, would keep everybody else from their turn, and
+# so would never hear that its client has left: after this many bytes, with so many for each chunk, others have theirs.
+_TURN: Final = 64 * 1024
+_CHUNK_WEIGHT: Final = 1024
 
 
 @final
@@ -31,6 +37,7 @@ class Driver:
         "_closing_limit",
         "_error",
         "_file",
+        "_greed",
         "_http1",
         "_lost",
         "_machine",
@@ -54,6 +61,7 @@ class Driver:
         self._sent = 0
         self._error: OSError | None = None  # of the disk
         self._lost = False  # nothing can be sent any more
+        self._greed = 0
         self.calls: tuple[DeferredCall, ...] = ()
 
     async def run(self) -> None:
@@ -106,6 +114,10 @@ class Driver:
                 # The last chunk of a body says itself that it is the last.
                 ended = index + 1 < len(events) and type(events[index + 1]) is End
                 await self._put({"type": "http.response.body", "body": event.data, "more_body": not ended})
+                self._greed += len(event.data) + _CHUNK_WEIGHT
+                if self._greed > _TURN:
+                    self._greed = 0
+                    await checkpoint()
             elif type(event) is Start:
                 fields = [*event.fields, (b"connection", b"close")] if event.close and self._http1 else event.fields
                 await self._put({"type": "http.response.start", "status": event.status, "headers": fields})

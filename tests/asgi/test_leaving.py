@@ -354,3 +354,23 @@ async def test_a_body_that_nobody_reads_hides_no_leaving(witness: Witness) -> No
             call.leave()
     assert witness.notes == ["closed"]
     assert witness.outcome == "disconnected"
+
+
+async def test_a_producer_that_never_suspends_starves_nobody(witness: Witness) -> None:
+    """Neither the generator nor this server's send ever waits: the client's leaving is heard of all the same."""
+
+    async def items() -> AsyncIterator[bytes]:
+        while True:
+            yield b"x"
+
+    def handler(req: Request, res: Response, ctx: Context) -> None:
+        res.stream(items())
+
+    witness.app.GET("/endless", handler)
+    call = Call(ASGIAdapter(witness.app), scope_of(path="/endless"))
+    with anyio.fail_after(PATIENCE):
+        async with anyio.create_task_group() as group:
+            group.start_soon(call.run)
+            await call.until_sent(10)
+            call.leave()
+    assert witness.outcome == "disconnected"
