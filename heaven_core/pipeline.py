@@ -142,8 +142,8 @@ async def _recover(
     if isinstance(error, ClientDisconnected):
         response.gone = True
         return
-    if beside_abort(error) is None:
-        error = RuntimeError("Abort was raised, but not by this response: call res.abort()")
+    # An abort that is not this response's own counts for nothing beside another error.
+    error = beside_abort(error) or RuntimeError("Abort was raised, but not by this response: call res.abort()")
     if not isinstance(error, Exception):
         raise error
     await refuse(error, registry, request, response, context, runtime, where)

@@ -374,7 +374,7 @@ def test_errors_beside_it_in_a_group_are_reported() -> None:
     assert answer.text == "sealed"
     ((error, where),) = answer.errors
     assert isinstance(error, ExceptionGroup)
-    assert [str(one) for one in error.exceptions] == ["beside it"]
+    assert "beside it" in repr(error)
     assert where == "GET '/'"
 
 
@@ -454,8 +454,8 @@ def test_a_sync_stream_cannot_abort() -> None:
 
     def act(res: Response) -> None:
         def items() -> Iterator[bytes]:
+            yield from ()
             res.abort("too late")
-            yield b""
 
         res.stream(items())
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterator
 
 import pytest
+from typing_extensions import override
 
 from heaven_core import App, Context, Deferred, Outcome, Request, Response, ResponseStarted
 from heaven_core.events import When
@@ -89,7 +90,8 @@ def test_is_named_by_its_function() -> None:
         def __call__(self, app: App) -> None:
             """Send."""
 
-        def __repr__(self) -> str:  # noqa: PLE0307
+        @override
+        def __repr__(self) -> str:
             return "Sender()"
 
     def act(res: Response) -> None:
@@ -238,7 +240,11 @@ def test_outcome_has_the_error() -> None:
 
 
 def test_outcomes_can_be_told_apart_and_kept_in_a_set() -> None:
-    one, same, other = Outcome("complete", 200, 5, 1.0), Outcome("complete", 200, 5, 1.0), Outcome("failed", 500, 0, 1.0)
+    one, same, other = (
+        Outcome("complete", 200, 5, 1.0),
+        Outcome("complete", 200, 5, 1.0),
+        Outcome("failed", 500, 0, 1.0),
+    )
     assert len({one, same, other}) == 2
     assert repr(one) == "Outcome('complete', 200, 5, 1.0, None)"
 

@@ -6,6 +6,7 @@ from errno import EACCES, EILSEQ, EIO, EISDIR, ELOOP, EMFILE, ENAMETOOLONG, ENOE
 from pathlib import PurePosixPath
 
 import pytest
+from typing_extensions import override
 
 from heaven_core import FileInfo, FileRange, Response
 from heaven_core.files import etag_of, last_modified_of, status_of_open_error
@@ -29,7 +30,7 @@ def test_is_sent_whole_and_inline() -> None:
     fields = fields_of(answer)
     assert fields.pop("etag").startswith('"')
     assert fields == {
-        "last-modified": "Wed, 29 Aug 2001 12:00:00 GMT",
+        "last-modified": "Tue, 28 Aug 2001 12:00:00 GMT",
         "content-type": "text/plain; charset=utf-8",
         "x-content-type-options": "nosniff",
         "content-length": "5",
@@ -199,8 +200,10 @@ def test_a_path_that_is_no_str_or_pathlike_is_refused(path: object) -> None:
     response.body = "before"
     with pytest.raises(TypeError, match=f"the path of a file must be str or PathLike, not {type(path).__name__}"):
         loose(response.file)(path)
-    with pytest.raises(TypeError, match="within= of a file must be str or PathLike") if path is not None else (
-        pytest.raises(TypeError, match="must be str or PathLike")
+    with (
+        pytest.raises(TypeError, match="within= of a file must be str or PathLike")
+        if path is not None
+        else (pytest.raises(TypeError, match="must be str or PathLike"))
     ):
         loose(response.file)("a.txt" if path is not None else None, within=path)
     assert response.body == "before"
@@ -256,7 +259,8 @@ def test_one_that_shrinks_while_it_is_sent_breaks_off() -> None:
     class Shrinking(dict[str, bytes]):
         reads = 0
 
-        def __getitem__(self, path: str) -> bytes:  # noqa: PLE0302
+        @override
+        def __getitem__(self, path: str) -> bytes:
             self.reads += 1
             return b"hello" if self.reads == 1 else b"he"
 
