@@ -53,6 +53,7 @@ def bench() -> Bench:
     return Bench()
 
 
+@pytest.mark.slow
 @pytest.mark.anyio
 @pytest.mark.parametrize("scenario", BY_NAME)
 async def test_on_a_loop(scenario: Scenario, bench: Bench) -> None:
