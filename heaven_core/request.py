@@ -106,7 +106,8 @@ class Request(Generic[T]):
     @property
     def http_version(self) -> str:
         """The version: "1.0", "1.1", "2" or "3"."""
-        return self.origin.get("http_version", "1.1")
+        version = self.origin.get("http_version", "1.1")
+        return "1.0" if version == "1" else version  # granian's word for it
 
     @property
     def root_path(self) -> str:

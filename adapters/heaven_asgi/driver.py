@@ -34,6 +34,7 @@ class Driver:
     """
 
     __slots__ = (
+        "_broken",
         "_closing_limit",
         "_error",
         "_file",
@@ -61,6 +62,7 @@ class Driver:
         self._sent = 0
         self._error: OSError | None = None  # of the disk
         self._lost = False  # nothing can be sent any more
+        self._broken: Exception | None = None  # of `send`, while a stream was silent
         self._greed = 0
         self.calls: tuple[DeferredCall, ...] = ()
 
@@ -92,7 +94,8 @@ class Driver:
                 case NextItem():
                     events = await self._next(need)
                 case Deliver():
-                    events = machine.delivered(self._sent, self._error)
+                    error, self._error = self._error, None
+                    events = machine.delivered(self._sent, error)
                 case OpenFile():
                     events = await self._open(need)
                 case CloseStream():
@@ -174,22 +177,25 @@ class Driver:
         machine = self._machine
         waiting = self._watching()
         failure: Exception | None = None
-        ended = False
+        ended = woken = False
         item: object = None
         try:
             item = await waiting.next(need.stream, need.timeout, self._tick)
         except Woken:
-            return machine.disconnected() if waiting.gone else ()
+            woken = True
         except StopAsyncIteration:
             ended = True
         except ClientDisconnected:  # the generator was reading the request
             return machine.disconnected()
         except Exception as error:
             failure = error
-        events = machine.disconnected() if waiting.gone else ()
+        if self._broken is not None:
+            raise self._broken
+        events = machine.disconnected() if waiting.gone or self._lost else ()
+        self._lost = False
         if failure is not None and not self._is_decided():
             return events + machine.stream_failed(failure)
-        if type(machine.need) is not NextItem:
+        if woken or type(machine.need) is not NextItem:
             return events
         return machine.exhausted() if ended else machine.produced(item)
 
@@ -198,7 +204,11 @@ class Driver:
         return type(self._machine.need) is Deliver
 
     async def _tick(self) -> float | None:
-        await self._perform(self._machine.elapsed())
+        try:
+            await self._perform(self._machine.elapsed())
+        except Exception as error:
+            self._broken = error  # the server's, for the owner to raise: it is not the stream that has failed
+            return None
         need = self._machine.need
         if self._lost or type(need) is not NextItem:
             return None

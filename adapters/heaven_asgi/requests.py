@@ -105,7 +105,7 @@ def request_of(scope: Scope, inbox: Inbox | None) -> Request[object]:
     """What a handler gets. Its path is what comes after the `root_path` of a mounted app."""
     root_path: str = scope.get("root_path", "")
     path: str = scope["path"]
-    if root_path and path.startswith(root_path):
+    if root_path and path.startswith(root_path) and path[len(root_path) : len(root_path) + 1] in ("", "/"):
         # By the specification `path` holds the whole path; some servers and routers have cut it already.
         path = path[len(root_path) :] or "/"
     # An HTTP scope has the keys of an Origin, and more. By position: keywords cost 200 ns (benchmarks/dispatch.py).

@@ -146,4 +146,4 @@ class Driver:
             if isinstance(result, Awaitable):
                 await result
         except Exception as error:
-            self._app.report(error, f"the deferred call {name}")
+            self._app.report(error, f"deferred call {name}")

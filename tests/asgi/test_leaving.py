@@ -88,7 +88,7 @@ async def test_while_it_is_sent(witness: Witness) -> None:
     async def leave(number: int, message: Message) -> None:
         if number == 1:
             call.leave()
-            await anyio.sleep(0.01)  # so that it is known by the time that send returns
+            await anyio.wait_all_tasks_blocked()  # so that it is known by the time that send returns
 
     call.at_send = leave
     with anyio.fail_after(PATIENCE):
@@ -105,7 +105,7 @@ async def test_while_a_large_file_is_sent(witness: Witness) -> None:
     async def leave(number: int, message: Message) -> None:
         if number == 1:
             call.leave()
-            await anyio.sleep(0.01)
+            await anyio.wait_all_tasks_blocked()
 
     call.at_send = leave
     with anyio.fail_after(PATIENCE):
@@ -122,7 +122,7 @@ async def test_after_the_last_message(witness: Witness) -> None:
     async def leave(number: int, message: Message) -> None:
         if not message.get("more_body", True):
             call.leave()
-            await anyio.sleep(0.01)
+            await anyio.wait_all_tasks_blocked()
 
     call.at_send = leave
     with anyio.fail_after(PATIENCE):
@@ -288,7 +288,7 @@ def echo(app: App, prelude: bool) -> None:
         async def items() -> AsyncIterator[bytes]:
             if prelude:
                 yield b"<"
-                await anyio.sleep(0.01)  # the watch for the client has begun
+                await anyio.wait_all_tasks_blocked()  # the watch for the client has begun
             async for piece in req.stream():
                 yield piece.upper()
 
@@ -374,3 +374,54 @@ async def test_a_producer_that_never_suspends_starves_nobody(witness: Witness) -
             await call.until_sent(10)
             call.leave()
     assert witness.outcome == "disconnected"
+
+
+async def test_no_more_is_read_ahead_than_a_little(witness: Witness) -> None:
+    """A reader that is slower than its client gets all of it, and the rest stays with the server meanwhile."""
+    size = 50_000
+    behind: list[int] = []
+
+    def handler(req: Request, res: Response, ctx: Context) -> None:
+        async def items() -> AsyncIterator[str]:
+            taken = 0
+            async for piece in req.stream():
+                taken += 1
+                await anyio.wait_all_tasks_blocked()  # the watch goes as far as it likes
+                behind.append(len(call.received) - taken)
+                yield f"{len(piece)} "
+
+        res.stream(items())
+
+    witness.app.POST("/slow", handler, stream=True)
+    call = Call(ASGIAdapter(witness.app), scope_of("POST", "/slow", UPLOAD), pieces(*[b"x" * size] * 10))
+    with anyio.fail_after(PATIENCE):
+        await call.run()
+    assert call.answer.body == f"{size} ".encode() * 10
+    assert max(behind) == 2  # of 50,000 bytes: the watch stops when it is 64 KiB ahead
+    assert witness.outcome == "complete"
+
+
+async def test_a_body_that_was_dropped_does_not_look_like_one_that_has_ended(witness: Witness) -> None:
+    """Who begins to read too late is told so."""
+
+    def handler(req: Request, res: Response, ctx: Context) -> None:
+        async def items() -> AsyncIterator[bytes]:
+            yield b"first"
+            await witness.go.wait()
+            async for piece in req.stream():
+                yield piece
+
+        res.stream(items())
+
+    witness.app.POST("/late", handler, stream=True)
+    call = Call(ASGIAdapter(witness.app), scope_of("POST", "/late", UPLOAD), pieces(*[b"x" * 50_000] * 10))
+    with anyio.fail_after(PATIENCE):
+        async with anyio.create_task_group() as group:
+            group.start_soon(call.run)
+            await call.until_sent(2)
+            while len(call.received) < 11:
+                await anyio.sleep(0)
+            witness.go.set()
+    assert (call.answer.body, call.answer.whole) == (b"first", False)
+    assert witness.outcome == "failed"
+    assert [type(error) for error in witness.errors] == [RuntimeError]

@@ -316,3 +316,8 @@ def test_data_may_be_none() -> None:
     request.data = None
     value: object = request.data
     assert json.dumps(value) == "null"
+
+
+@pytest.mark.parametrize(("sent", "read"), [("1", "1.0"), ("1.0", "1.0"), ("1.1", "1.1"), ("2", "2")])
+def test_the_version_is_called_by_one_name_on_every_server(sent: str, read: str) -> None:
+    assert Request("GET", "/", origin={"http_version": sent}).http_version == read

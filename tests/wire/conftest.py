@@ -13,6 +13,7 @@ from tests.wire.servers import KINDS, Kind, Server
 
 # Those that are running, for the report of a test that fails.
 RUNNING: Final[list[Server]] = []
+HERE: Final = Path(__file__).parent
 
 
 class Serve(Protocol):
@@ -28,7 +29,7 @@ class Serve(Protocol):
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A test that starts servers is slow."""
     for item in items:
-        if "kind" in getattr(item, "fixturenames", ()):
+        if item.path.parent == HERE:
             item.add_marker(pytest.mark.slow)
 
 

@@ -146,3 +146,27 @@ def test_a_handler_that_reads_an_upload_learns_that_the_client_has_left(serve: S
         run.wait_for_notes(["handler", "piece"])
         raw.close()
     run.wait_for("disconnected 200", ["handler", "piece", "ClientDisconnected"])
+
+
+def test_an_upload_is_answered_while_it_is_read(serve: Serve) -> None:
+    """Piece by piece; the watch for the client's leaving takes nothing of it."""
+    server = serve("everything")
+    run = Run(server)
+    with Raw(server.port) as raw:
+        raw.send(write_request("POST", "/echo", [*run.headers.items(), ("Transfer-Encoding", "chunked")]))
+        for piece in (b"abc", b"def"):
+            raw.send(b"3\r\n%b\r\n" % piece)
+            raw.read_until(piece.upper())
+        raw.send(b"0\r\n\r\n")
+        assert raw.read_answer("POST").text == "<ABCDEF"
+    run.wait_for("complete 200", ["closed"])
+
+
+def test_a_client_that_leaves_an_upload_that_is_being_answered(serve: Serve) -> None:
+    server = serve("everything")
+    run = Run(server)
+    with Raw(server.port) as raw:
+        raw.send(write_request("POST", "/echo", [*run.headers.items(), ("Transfer-Encoding", "chunked")]))
+        raw.send(b"3\r\nabc\r\n")
+        raw.read_until(b"ABC")
+    run.wait_for("disconnected 200", ["closed"])

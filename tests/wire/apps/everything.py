@@ -145,6 +145,21 @@ async def take_stream(req: Request, res: Response, ctx: Context) -> None:
     res.body = "all of it"
 
 
+async def echo(req: Request, res: Response, ctx: Context) -> None:
+    """Answers while it reads."""
+    notes = notes_of(ctx)
+
+    async def items() -> AsyncIterator[bytes]:
+        try:
+            yield b"<"
+            async for piece in req.stream():
+                yield piece.upper()
+        finally:
+            notes.write("closed")
+
+    res.stream(items())
+
+
 # Where it is mounted
 
 
@@ -206,3 +221,4 @@ for _path, _handler in (
     app.GET(_path, _handler)
 app.POST("/take", take)
 app.POST("/take-stream", take_stream, stream=True)
+app.POST("/echo", echo, stream=True)
