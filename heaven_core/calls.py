@@ -12,7 +12,7 @@ from heaven_core.errors import Abort
 from heaven_core.request import Request
 from heaven_core.response import Response
 
-__all__ = ["AsyncCall", "beside_abort", "is_async", "settle", "split_exceptions"]
+__all__ = ["AsyncCall", "beside_abort", "is_async", "is_only", "settle", "split_exceptions"]
 
 AsyncCall: TypeAlias = Callable[[Request[object], Response, Context], Coroutine[object, object, object]]
 
@@ -49,6 +49,11 @@ def split_exceptions(error: BaseException | None) -> tuple[Exception | None, Bas
     if error is None or isinstance(error, Exception):
         return error, None
     return error.split(Exception) if _is_group(error) else (None, error)
+
+
+def is_only(error: BaseException, kind: type[BaseException]) -> bool:
+    """Whether it is of this kind, or a group, as of a task group, of nothing else."""
+    return error.split(kind)[1] is None if _is_group(error) else isinstance(error, kind)
 
 
 def _is_group(error: BaseException) -> TypeGuard[BaseExceptionGroup[BaseException]]:

@@ -88,11 +88,11 @@ class Ending(Generic[S]):
                 error = EOFError(f"the file has become shorter: {short} bytes of what the head announced are missing")
             if error is None:
                 return self._last(End())
-            self._report(error, "file")
+            self.report(error, "file")
             self._response.break_off(error)
             return self._last(Reset())
         if error is not None:
-            self._report(error, "wire")
+            self.report(error, "wire")
             self._response.break_off(error)
         self._decide("complete")
         return self._wind_up()
@@ -107,7 +107,7 @@ class Ending(Generic[S]):
         else:
             self._out_of_turn("closed")
         if error is not None:
-            self._report(error, "closing")
+            self.report(error, "closing")
         if self._state == states.BROKEN:
             self._ask_to_close()
             return ()
@@ -174,7 +174,8 @@ class Ending(Generic[S]):
         assert outcome is not None  # _decide has made it
         return outcome
 
-    def _report(self, error: BaseException, what: str) -> None:
+    def report(self, error: BaseException, what: str) -> None:
+        """Tell the application of an error, with the request that it belongs to; `what` went wrong."""
         self._response.report_error(error, f"{what} of {self._request.method} {self._request.path!r}")
 
     def _out_of_turn(self, call: str) -> NoReturn:

@@ -174,7 +174,7 @@ class Machine(Ending[S]):
     def stream_failed(self, error: BaseException) -> Events:
         """The stream has raised. Before the head that makes a 500, after it a `Reset`."""
         if self._expect_item("stream_failed") is None:
-            self._report(error, "stream")
+            self.report(error, "stream")
             return self._absorb()
         return self._break_off(error)
 
@@ -264,12 +264,12 @@ class Machine(Ending[S]):
         """The body can't go on: a 500 while there is no head, a `Reset` after it."""
         if self._state == states.HEADING:
             return self._fail(error, "stream")
-        self._report(error, "stream")
+        self.report(error, "stream")
         self._response.break_off(error)
         return self._last(Reset())
 
     def _fail(self, error: BaseException, where: str) -> Events:
-        self._report(error, where)
+        self.report(error, where)
         self._response.fail(error, self._runtime.describe)
         return self._whole(self._response.encode())
 

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TypeAlias
 
-from heaven_core.calls import beside_abort, settle, split_exceptions
+from heaven_core.calls import beside_abort, is_only, settle, split_exceptions
 from heaven_core.context import Context
 from heaven_core.errors import ClientDisconnected, ClientError, MethodNotAllowed, NotFound
 from heaven_core.hooks import Plan, Step
@@ -139,7 +139,7 @@ async def _recover(
         if cancellation is not None:
             raise cancellation
         return
-    if isinstance(error, ClientDisconnected):
+    if is_only(error, ClientDisconnected):
         response.gone = True
         return
     # An abort that is not this response's own counts for nothing beside another error.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Sequence
+from threading import get_ident
 from typing import Final, final
 
 import anyio
@@ -42,14 +43,15 @@ class ASGIAdapter:
     when it has ended or its client has gone; what is slower is given up and reported.
     """
 
-    __slots__ = ("_closing_limit", "_deadline", "_runner", "_runtime", "app")
+    __slots__ = ("_closing_limit", "_deadline", "_runners", "_runtime", "app")
 
     def __init__(self, app: App, *, deferred_deadline: float = 10.0, closing_limit: float = 5.0) -> None:
         self.app: Final = app
         self._deadline: Final = deferred_deadline
         self._closing_limit: Final = closing_limit
         self._runtime: Final = system_runtime(date_lag=_DATE_LAG)
-        self._runner: TaskGroupRunner | None = None
+        # By thread, since each event loop has one: a server may run several loops with one adapter.
+        self._runners: Final[dict[int, TaskGroupRunner]] = {}
         app.attach(log_error, _spawn)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -63,6 +65,8 @@ class ASGIAdapter:
         response = app.response(self._runtime)
         try:
             await app.respond(request, response, self._runtime, run_in_thread)
+        except GeneratorExit:
+            raise  # the event loop is closed already: nothing can be awaited any more
         except BaseException:
             # A cancellation. Nothing goes out, and what the response holds still has to be closed.
             response.gone = True
@@ -107,7 +111,9 @@ class ASGIAdapter:
         machine = Machine(response, request, self._runtime, Stream)
         http1 = scope["http_version"] in HTTP1
         if _on_asyncio():
-            await self._run(Driver(machine, send, lambda: AsyncioWaiting(inbox), http1, self._closing_limit))
+            await self._run(
+                Driver(machine, send, lambda: AsyncioWaiting(inbox, self._closing_limit), http1, self._closing_limit)
+            )
         else:
             async with anyio.create_task_group() as group:
                 await self._run(Driver(machine, send, lambda: TrioWaiting(inbox, group), http1, self._closing_limit))
@@ -122,13 +128,17 @@ class ASGIAdapter:
 
     async def _defer(self, calls: Sequence[DeferredCall]) -> None:
         """In a task of the lifespan; where none came (mounted, switched off), here."""
-        if self._runner is not None:
-            self._runner.start(calls, self.app)
+        runner = self._runners.get(get_ident())
+        if runner is not None:
+            runner.start(calls, self.app)
         else:
             await run_calls(calls, self.app, self.app.report)
 
     def _use(self, runner: TaskGroupRunner | None) -> None:
-        self._runner = runner
+        if runner is not None:
+            self._runners[get_ident()] = runner
+        else:
+            self._runners.pop(get_ident(), None)
 
 
 def _on_asyncio() -> bool:

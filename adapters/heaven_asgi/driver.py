@@ -15,6 +15,7 @@ from heaven_core.errors import ClientDisconnected
 from heaven_core.events import Chunk, Deferred, DeferredCall, End, Event, FileRange, Reset, Start
 from heaven_core.machine import Machine
 from heaven_core.needs import CloseFile, CloseStream, Deliver, Finished, NextItem, OpenFile
+from heaven_io.cancelling import cancellations, is_own_cancellation
 from heaven_io.files import READ_SIZE, ReadableFile, open_async
 from heaven_io.streams import Stream
 
@@ -24,6 +25,11 @@ __all__ = ["Driver"]
 # so would never hear that its client has left: after this many bytes, with so many for each chunk, others have theirs.
 _TURN: Final = 64 * 1024
 _CHUNK_WEIGHT: Final = 1024
+
+_CANCELLED_BETWEEN: Final = (
+    "the stream was cancelled by itself between two items, as by a timeout or a task group round a yield: "
+    "put it round what the stream awaits"
+)
 
 
 @final
@@ -71,10 +77,15 @@ class Driver:
         machine = self._machine
         try:
             await self._drive(machine.start())
-        except BaseException:
+        except BaseException as error:
+            events = machine.disconnected(self._sent)
+            if type(machine.need) is OpenFile:
+                events += machine.open_failed(error)  # what is opened too late closes itself
             with anyio.CancelScope(shield=True):
-                await self._drive(machine.disconnected(self._sent))
-            raise
+                await self._drive(events)
+            if self._waiting is None or not self._waiting.is_taken_back(error):
+                raise
+            machine.report(RuntimeError(_CANCELLED_BETWEEN), "stream")
         finally:
             if self._waiting is not None:
                 self._waiting.stop()
@@ -181,8 +192,10 @@ class Driver:
         item: object = None
         try:
             item = await waiting.next(need.stream, need.timeout, self._tick)
-        except Woken:
+        except Woken as why:
             woken = True
+            if why.given_up:
+                machine.report(_given_up(self._closing_limit), "closing")
         except StopAsyncIteration:
             ended = True
         except ClientDisconnected:  # the generator was reading the request
@@ -222,11 +235,20 @@ class Driver:
 
 async def _close(close: Callable[[], Awaitable[None]], limit: float) -> BaseException | None:
     """Close under a shield, with a limit; what went wrong is the answer to the machine."""
+    before = cancellations()
     try:
         with anyio.move_on_after(limit, shield=True) as scope:
             await close()
-    except Exception as error:
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:
+        if is_own_cancellation(error, before):
+            raise
         return error
     if scope.cancelled_caught:
-        return TimeoutError(f"closing it took more than {limit:g} s and was given up")
+        return _given_up(limit)
     return None
+
+
+def _given_up(limit: float) -> TimeoutError:
+    return TimeoutError(f"closing it took more than {limit:g} s and was given up")

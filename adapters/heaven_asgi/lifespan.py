@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import TypeGuard
 
 import anyio
 
 from heaven_asgi.types import Receive, Send
 from heaven_core.app import App
+from heaven_io.cancelling import is_own_cancellation
 from heaven_io.deferred import TaskGroupRunner
 
 __all__ = ["run_lifespan"]
@@ -37,12 +39,30 @@ async def run_lifespan(
                 await runner.drain(deadline)
             finally:
                 use(None)
-    except Exception as error:
+    except BaseException as raised:
+        error = _unwrapped(raised)
+        if is_own_cancellation(error):
+            raise
         app.report(error, "lifespan")
         stage = "shutdown" if started else "startup"
+        # Said also for what is no Exception: uvicorn takes a lifespan that only raises for one that is not supported,
+        # and serves.
         await send({"type": f"lifespan.{stage}.failed", "message": f"{type(error).__name__}: {error}"})
+        if not isinstance(error, Exception) and not isinstance(error, anyio.get_cancelled_exc_class()):
+            raise
     else:
         await send({"type": "lifespan.shutdown.complete"})
+
+
+def _unwrapped(error: BaseException) -> BaseException:
+    """The one error of a task group, since that is what went wrong."""
+    while _is_group(error) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error
+
+
+def _is_group(error: BaseException) -> TypeGuard[BaseExceptionGroup[BaseException]]:
+    return isinstance(error, BaseExceptionGroup)
 
 
 @asynccontextmanager

@@ -20,6 +20,8 @@ HTTP1: Final = frozenset({"1", "1.0", "1.1"})  # granian says "1" for HTTP/1.0
 # Bytes of a request that the watch keeps for a reader. Where nobody has begun to read by then, it is dropped: it must
 # not hide that the client leaves.
 _READ_AHEAD: Final = 64 * 1024
+# Seconds after which one who has begun to read counts as one who does not.
+_READER_LIMIT: Final = 30.0
 
 
 @final
@@ -30,7 +32,20 @@ class Inbox:
     Then only the watch receives, and keeps what it meets of the body, a little ahead of the reader.
     """
 
-    __slots__ = ("_arrived", "_asked", "_kept", "_lost", "_receive", "_room", "_size", "_watched", "ended", "gone")
+    __slots__ = (
+        "_arrived",
+        "_asked",
+        "_kept",
+        "_lost",
+        "_receive",
+        "_received",
+        "_receiving",
+        "_room",
+        "_size",
+        "_watched",
+        "ended",
+        "gone",
+    )
 
     def __init__(self, receive: Receive) -> None:
         self._receive: Final = receive
@@ -38,6 +53,8 @@ class Inbox:
         self._size = 0  # of what is kept, in bytes
         self._watched = False
         self._asked = False
+        self._receiving = False
+        self._received: anyio.Event | None = None
         self._lost = False
         self._arrived: anyio.Event | None = None
         self._room: anyio.Event | None = None
@@ -67,7 +84,20 @@ class Inbox:
 
     async def wait_until_gone(self) -> None:
         """Return when the client has gone."""
+        if self._receiving:
+            # By a task that began to read before the watch: what it meets may be the one http.disconnect.
+            self._received = anyio.Event()
+            await self._received.wait()
         self._watched = True
+        try:
+            await self._keep_until_gone()
+        finally:
+            # A reader elsewhere, in a task or a deferred call, receives for itself again.
+            self._watched = False
+            if self._arrived is not None:
+                self._arrived.set()
+
+    async def _keep_until_gone(self) -> None:
         while not self.gone:
             while self._size > _READ_AHEAD:
                 if not self._asked:
@@ -76,7 +106,10 @@ class Inbox:
                     self._lost = True
                     break
                 self._room = anyio.Event()
-                await self._room.wait()
+                with anyio.move_on_after(_READER_LIMIT):
+                    await self._room.wait()
+                if self._size > _READ_AHEAD:
+                    self._asked = False  # it has begun, and reads no more
             message: Message = await self._receive()
             self.gone = message["type"] == "http.disconnect"
             if not self.ended and not self._lost:
@@ -88,7 +121,13 @@ class Inbox:
     async def _next(self) -> Message:
         while not self._kept:
             if not self._watched:
-                message: Message = await self._receive()
+                self._receiving = True
+                try:
+                    message: Message = await self._receive()
+                finally:
+                    self._receiving = False
+                    if self._received is not None:
+                        self._received.set()
                 return message
             self._arrived = anyio.Event()
             await self._arrived.wait()

@@ -26,7 +26,14 @@ Tick: TypeAlias = Callable[[], Awaitable[float | None]]
 
 @final
 class Woken(Exception):
-    """The item is not wanted any more: mostly, the client has gone. The generator has been woken and is at rest."""
+    """The item is not wanted any more: mostly, the client has gone. The generator has been woken and is at rest.
+
+    `given_up` says that its `finally` was cancelled again, since it had not come to its end in time.
+    """
+
+    def __init__(self, given_up: bool = False) -> None:
+        super().__init__()
+        self.given_up: Final = given_up
 
 
 class Waiting(Protocol):
@@ -41,6 +48,10 @@ class Waiting(Protocol):
         """End the watch."""
         ...
 
+    def is_taken_back(self, error: BaseException) -> bool:
+        """Whether `error` is a cancellation that whoever caused it has taken back since."""
+        ...
+
     async def next(self, stream: Stream, timeout: float | None, tick: Tick) -> object:
         """The next item of `stream`. After `timeout` seconds, and as often as it says, `tick` is performed beside.
 
@@ -53,20 +64,25 @@ class Waiting(Protocol):
 class AsyncioWaiting:
     """On asyncio the owner is woken by one `cancel()`, so that the generator's `finally` may still await."""
 
-    __slots__ = ("_cancelled_before", "_inbox", "_owner", "_ticking", "_timer", "_waiting", "_watcher", "_woken")
+    __slots__ = (
+        "_cancelled_before", "_closing_limit", "_inbox", "_owner", "_pressed", "_ticking", "_timer", "_waiting",
+        "_watcher", "_woken",
+    )  # fmt: skip
 
-    def __init__(self, inbox: Inbox) -> None:
+    def __init__(self, inbox: Inbox, closing_limit: float) -> None:
         self._inbox: Final = inbox
+        self._closing_limit: Final = closing_limit
+        self._pressed: asyncio.TimerHandle | None = None
         owner = asyncio.current_task()
         assert owner is not None  # ASGI applications are called in a task
         self._owner: Final = owner
         # Cancellations that somebody before us has swallowed and not taken back are none of this request.
         self._cancelled_before: Final = owner.cancelling()
         self._waiting = False
-        self._woken = False
+        self._woken = 0  # how often we have cancelled the owner
         self._timer: asyncio.TimerHandle | None = None
         self._ticking: asyncio.Task[None] | None = None
-        self._watcher: Final = asyncio.get_running_loop().create_task(self._watch())
+        self._watcher: asyncio.Task[None] | None = asyncio.get_running_loop().create_task(self._watch())
 
     @property
     def gone(self) -> bool:
@@ -84,23 +100,26 @@ class AsyncioWaiting:
             return await stream.next()
         except asyncio.CancelledError:
             if self._woken:
-                self._woken = False
-                if self._owner.uncancel() <= self._cancelled_before:  # else somebody has cancelled the request, too
-                    raise Woken from None
+                given_up = self._woken > 1
+                if self._take_back() <= self._cancelled_before:  # else somebody has cancelled the request, too
+                    raise Woken(given_up) from None
             elif self._owner.cancelling() <= self._cancelled_before:
                 raise RuntimeError("the stream was cancelled by something that it awaits, not by the server") from None
+            if self._ticking is not None:
+                self._ticking.cancel()  # it may be in a send() that a slow client holds up
             raise
         finally:
             self._waiting = False
             if self._woken:  # the generator has swallowed it
-                self._woken = False
-                self._owner.uncancel()
+                self._take_back()
             if timeout is not None:
                 await self._stop_timer()
 
     def stop(self) -> None:
         """End the watch."""
-        self._watcher.cancel()
+        watcher, self._watcher = self._watcher, None  # which ends the cycle of references through its frames
+        if watcher is not None:
+            watcher.cancel()
 
     async def _watch(self) -> None:
         try:
@@ -111,8 +130,28 @@ class AsyncioWaiting:
 
     def _wake(self) -> None:
         if self._waiting and not self._woken:
-            self._woken = True
-            self._owner.cancel()
+            self._press()
+
+    def _press(self) -> None:
+        # A `finally` that does not come to its end is cancelled again.
+        self._woken += 1
+        self._owner.cancel()
+        self._pressed = asyncio.get_running_loop().call_later(self._closing_limit, self._press)
+
+    def _take_back(self) -> int:
+        """Take our cancellations back; how many there still are."""
+        if self._pressed is not None:
+            self._pressed.cancel()
+            self._pressed = None
+        left = self._owner.cancelling()
+        for _ in range(self._woken):
+            left = self._owner.uncancel()
+        self._woken = 0
+        return left
+
+    def is_taken_back(self, error: BaseException) -> bool:
+        """Whether `error` is a cancellation that whoever caused it has taken back since."""
+        return isinstance(error, asyncio.CancelledError) and self._owner.cancelling() <= self._cancelled_before
 
     def _set_timer(self, timeout: float, tick: Tick) -> None:
         self._timer = asyncio.get_running_loop().call_later(timeout, self._fire, tick)
@@ -178,6 +217,10 @@ class TrioWaiting:
     def stop(self) -> None:
         """End the watch."""
         self._group.cancel_scope.cancel()
+
+    def is_taken_back(self, error: BaseException) -> bool:
+        """See `Waiting`."""
+        return False
 
     async def _watch(self) -> None:
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
@@ -15,6 +14,7 @@ from anyio.abc import TaskGroup
 
 from heaven_core.app import App
 from heaven_core.events import DeferredCall
+from heaven_io.cancelling import is_own_cancellation
 from heaven_io.reporting import log_lost
 
 __all__ = ["DEFERRED_THREADS", "Report", "TaskGroupRunner", "run_calls"]
@@ -105,18 +105,9 @@ async def _run_call(call: DeferredCall, app: App, report: Report, limiter: Capac
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:
-        if isinstance(error, anyio.get_cancelled_exc_class()) and _is_cancelled():
+        if is_own_cancellation(error):
             raise
         report(error, f"deferred call {call.name}")
-
-
-def _is_cancelled() -> bool:
-    """Whether a cancellation that comes out of a call is this task's own, and not that of something it waited for."""
-    try:
-        task = asyncio.current_task()
-    except RuntimeError:
-        return True  # trio, where a cancellation never comes from anywhere else
-    return task is None or task.cancelling() > 0
 
 
 def _log_all_lost(calls: Iterable[DeferredCall], why: str) -> None:
