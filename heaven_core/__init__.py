@@ -26,8 +26,10 @@ from heaven_core.request import BodyReader, Request
 from heaven_core.response import Response
 from heaven_core.runtime import Runtime
 from heaven_core.sse import ServerSentEvent
+from heaven_core.validators import AUTO
 
 __all__ = [
+    "AUTO",
     "App",
     "BadRequest",
     "BodyReader",

@@ -16,7 +16,10 @@ from heaven_core.events import DeferredCall
 from heaven_core.framing import without_content_fields
 from heaven_core.headers import Field, ResponseHeaders
 from heaven_core.outcome import Outcome, OutcomeKind
+from heaven_core.ranges import MAX_RANGES
+from heaven_core.runtime import Runtime
 from heaven_core.schema import Schema
+from heaven_core.selection import Conditions
 from heaven_core.sources import AnyIterable, FileSource, StreamSource
 
 __all__ = ["NO_FIELDS", "STARTED", "Answer", "Host", "Report"]
@@ -80,10 +83,15 @@ class Answer:
         "gone",
         "host",
         "lines",
+        "most_ranges",
         "refusal",
         "released",
+        "request",
+        "runtime",
         "schema",
+        "sliceable",
         "source",
+        "tagged",
     )
 
     def __init__(self, host: Host | None = None, began: float = 0.0) -> None:
@@ -105,6 +113,12 @@ class Answer:
         self.failed = False
         # The client went away before its request had been read whole.
         self.gone = False
+        # For conditions and ranges: the request that is answered, and the clock that its dates are read by.
+        self.request: Conditions | None = None
+        self.runtime: Runtime | None = None
+        self.sliceable = False
+        self.most_ranges = MAX_RANGES
+        self.tagged = False  # by what the body says
         self._mark: _Mark | None = None
         self.ending: tuple[OutcomeKind, int, float] | None = None
 
@@ -120,6 +134,13 @@ class Answer:
     def fields(self) -> list[Field]:
         """The header lines as they are now; not to be changed in place."""
         return NO_FIELDS if self.lines is None else self.lines.fields
+
+    def header_lines(self) -> ResponseHeaders:
+        """The header lines, to be changed."""
+        if self.lines is None:
+            self.lines = ResponseHeaders()
+            self.lines.refusal = self.refusal
+        return self.lines
 
     @property
     def is_open(self) -> bool:
@@ -170,7 +191,12 @@ class Answer:
         self.content = text
         self.content_type = _TEXT
         self.encoded = text.encode()
+        self.tagged = False
         self._replace_fields(without_content_fields(self.fields))
+
+    def append(self, line: Field) -> None:
+        """Add a line that the library has made, whether or not handlers may still add some."""
+        self._replace_fields([*self.fields, line])
 
     def roll_back(self, status: int, text: str) -> None:
         """Forget what was set since the last before-hook that finished, then `become`.
@@ -262,7 +288,4 @@ class Answer:
         return encode_json(content) if self.schema is None else self.schema.encode_any(content)
 
     def _replace_fields(self, fields: list[Field]) -> None:
-        if self.lines is None:
-            self.lines = ResponseHeaders()
-            self.lines.refusal = self.refusal
-        self.lines.restore(fields)
+        self.header_lines().restore(fields)

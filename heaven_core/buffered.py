@@ -17,14 +17,20 @@ __all__ = ["render"]
 def render(response: Answer, method: str) -> tuple[list[Field], bytes] | None:
     """The field lines and the body of a response that has no file and no stream; it has started then.
 
-    `None` where a `Machine` has to decide: a source, something to be closed, a body that is not encoded yet or a head
-    that is impossible. Afterwards call `response.finish(kind, body_bytes, ended)` and run the calls that it returns.
+    `None` where a `Machine` has to decide: a source, something to be closed, a body that is not encoded yet, an
+    impossible head, conditions and ranges. Afterwards call `response.finish(kind, body_bytes, ended)` and run the calls
+    that it returns.
     """
     data = response.encoded
     if data is None or response.source is not None or response.released is not None or response.gone:
         return None
+    if response.sliceable or response.tagged:
+        return None
     lines = response.lines
     given = NO_FIELDS if lines is None else lines.fields
+    for name, _ in given:
+        if name == b"etag" or name == b"last-modified":
+            return None  # the request may have conditions
     try:
         fields, length = frame(method, response.code, given, len(data), response.content_type)
     except ValueError:

@@ -12,18 +12,19 @@ from typing import Final, Generic, NoReturn, Protocol, TypeAlias, TypeVar
 from heaven_core import states
 from heaven_core.answer import Answer
 from heaven_core.errors import LocalProtocolError
-from heaven_core.events import Deferred, DeferredCall, End, Event, Reset
+from heaven_core.events import Chunk, Deferred, DeferredCall, Event, FileRange, Reset
+from heaven_core.headers import Headers
 from heaven_core.needs import CloseFile, CloseStream, Deliver, Finished, Need
 from heaven_core.outcome import Outcome, OutcomeKind
 from heaven_core.runtime import Runtime
 
-__all__ = ["Ending", "Events", "RequestLine"]
+__all__ = ["Ending", "Events", "RequestHead"]
 
 S = TypeVar("S")
 Events: TypeAlias = tuple[Event, ...]
 
 
-class RequestLine(Protocol):
+class RequestHead(Protocol):
     """What the machine wants to know of a request."""
 
     @property
@@ -36,16 +37,21 @@ class RequestLine(Protocol):
         """The path, for reports."""
         ...
 
+    @property
+    def headers(self) -> Headers:
+        """The header lines: preconditions and ranges."""
+        ...
+
 
 class Ending(Generic[S]):
     """State, need and ledger of one response, and the answers that any body has in common."""
 
     __slots__ = (
-        "_announced", "_calls", "_file_is_open", "_left", "_pending", "_request", "_response", "_runtime", "_sent",
-        "_state", "_unclosed", "need",
+        "_announced", "_calls", "_file_is_open", "_left", "_pending", "_request", "_response", "_rest", "_runtime",
+        "_sent", "_state", "_unclosed", "need",
     )  # fmt: skip
 
-    def __init__(self, response: Answer, request: RequestLine, runtime: Runtime) -> None:
+    def __init__(self, response: Answer, request: RequestHead, runtime: Runtime) -> None:
         self._response: Final = response
         self._runtime: Final = runtime
         self._request: Final = request
@@ -57,6 +63,7 @@ class Ending(Generic[S]):
         self._pending = 0
         self._announced = 0
         self._left: int | None = None
+        self._rest: list[Event] = []  # what follows the FileRange under way
         self._file_is_open = False
         self._unclosed: list[S] = []
         self.need: Need[S]  # from start() on, never None
@@ -87,7 +94,7 @@ class Ending(Generic[S]):
             if error is None and short:
                 error = EOFError(f"the file has become shorter: {short} bytes of what the head announced are missing")
             if error is None:
-                return self._last(End())
+                return self._hand_out(self._rest)
             self.report(error, "file")
             self._response.break_off(error)
             return self._last(Reset())
@@ -136,6 +143,19 @@ class Ending(Generic[S]):
             self._state = states.FINISHED_LEFT if type(self.need) is Finished else states.CLOSING_LEFT
             return events
         return ()
+
+    def _hand_out(self, events: list[Event]) -> Events:
+        """Up to the next `FileRange`, which has to be delivered before the rest can follow; or all of them."""
+        for index, event in enumerate(events):
+            if type(event) is Chunk:
+                self._pending += len(event.data)
+            elif type(event) is FileRange:
+                self._announced = event.count
+                self._rest = events[index + 1 :]
+                self._state = states.SENDING
+                self.need = Deliver()
+                return tuple(events[: index + 1])
+        return self._last(*events)
 
     def _last(self, *events: Event) -> Events:
         """Hand out the end of the response; believe in it when it has been delivered."""

@@ -12,7 +12,7 @@ from heaven_core.answer import Answer
 from heaven_core.events import Start
 from heaven_core.record import Record
 
-__all__ = ["Note", "Recorder", "explain_head"]
+__all__ = ["Note", "Recorder", "explain_head", "explain_refusal"]
 
 
 @final
@@ -48,6 +48,16 @@ def explain_head(method: str, answer: Answer, start: Start, record: Recorder) ->
         record(Note("the connection ends after this response, as res.close asks", "RFC 9112 §9.6"))
 
 
+def explain_refusal(status: int, record: Recorder) -> None:
+    """Record that the request's conditions or ranges make a `status` of the response: 304, 412 or 416."""
+    record(Note(*_REFUSALS[status]))
+
+
+_REFUSALS: Final = {
+    304: ("the client has this representation already: If-None-Match or If-Modified-Since", "RFC 9110 §13.2.2"),
+    412: ("the client expects another representation: If-Match or If-Unmodified-Since", "RFC 9110 §13.2.2"),
+    416: ("none of the ranges asked for lies in the representation", "RFC 9110 §15.5.17"),
+}
 _OURS: Final = "SPEC 1, Encoding"
 _SOURCES: Final = {
     b"content-length": "RFC 9110 §8.6",

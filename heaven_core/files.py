@@ -8,6 +8,7 @@ from typing import Final
 from heaven_core.dates import format_http_date
 from heaven_core.headers import Field
 from heaven_core.needs import FileInfo
+from heaven_core.runtime import Runtime
 from heaven_core.sources import FileSource
 
 __all__ = ["etag_of", "file_fields", "last_modified_of", "status_of_open_error"]
@@ -27,25 +28,26 @@ def status_of_open_error(error: BaseException) -> int:
     return 500
 
 
-def file_fields(source: FileSource, info: FileInfo, fields: list[Field], now: float, date_lag: float) -> list[Field]:
+def file_fields(source: FileSource, info: FileInfo, fields: list[Field], runtime: Runtime) -> tuple[list[Field], bool]:
     """The lines of the handler, and those that a file brings with it unless they are there already.
 
-    `now` is the time in seconds since the epoch; `date_lag` is by how many seconds the Date that the server below
-    writes may be behind it.
+    And whether its Last-Modified is another than the file's, since that lies in the future.
     """
     given = {name for name, _ in fields}
     chosen = fields.copy()
+    now = runtime.wall()
     if source.disposition is not None and b"content-disposition" not in given:
         chosen.append((b"content-disposition", source.disposition))
     if source.content_encoding is not None and b"content-encoding" not in given:
         chosen.append((b"content-encoding", source.content_encoding))
     if b"etag" not in given:
-        chosen.append((b"etag", etag_of(info, now)))
-    if b"last-modified" not in given:
-        date = last_modified_of(info, now, date_lag)
-        if date is not None:
-            chosen.append((b"last-modified", date))
-    return chosen
+        chosen.append((b"etag", source.etag or etag_of(info, now)))
+    if b"last-modified" in given:
+        return chosen, False
+    date = last_modified_of(info, now, runtime.date_lag)
+    if date is not None:
+        chosen.append((b"last-modified", date))
+    return chosen, info.mtime_ns // 1_000_000_000 > now
 
 
 def etag_of(info: FileInfo, now: float) -> bytes:

@@ -12,15 +12,16 @@ from typing import Final, TypeVar, final
 
 from heaven_core import states
 from heaven_core.answer import Answer
-from heaven_core.ending import Ending, Events, RequestLine
-from heaven_core.events import Chunk, End, FileRange, Reset, Start
-from heaven_core.explain import Recorder, explain_head
+from heaven_core.ending import Events, RequestHead
+from heaven_core.events import Chunk, End, Reset
+from heaven_core.explain import Recorder
 from heaven_core.files import file_fields, status_of_open_error
-from heaven_core.framing import frame, has_content
+from heaven_core.framing import has_content
 from heaven_core.headers import Field
 from heaven_core.items import encode_item
-from heaven_core.needs import Deliver, FileInfo, NextItem, OpenFile
+from heaven_core.needs import FileInfo, NextItem, OpenFile
 from heaven_core.runtime import Runtime
+from heaven_core.sized import Sized
 from heaven_core.sources import AnyIterable, FileSource, StreamSource
 from heaven_core.sse import HEARTBEAT
 
@@ -36,7 +37,7 @@ _EVENT_STREAM_FIELDS: Final[tuple[Field, ...]] = (
 
 
 @final
-class Machine(Ending[S]):
+class Machine(Sized[S]):
     """One response on its way.
 
     `adopt` turns a body into the kind of stream that this driver can iterate and close; it must not run the user's
@@ -44,21 +45,20 @@ class Machine(Ending[S]):
     poisons the machine: then only what is open is still asked to be closed.
     """
 
-    __slots__ = ("_adopt", "_method", "_record", "_stream")
+    __slots__ = ("_adopt", "_stream", "_stream_lines")
 
     def __init__(
         self,
         response: Answer,
-        request: RequestLine,
+        request: RequestHead,
         runtime: Runtime,
         adopt: Callable[[AnyIterable], S],
         record: Recorder | None = None,
     ) -> None:
-        super().__init__(response, request, runtime)
-        self._method: Final = request.method
+        super().__init__(response, request, runtime, record)
         self._adopt: Final = adopt
-        self._record: Final = record
         self._stream: StreamSource | None = None
+        self._stream_lines: list[Field] = []
 
     def start(self) -> Events:
         """Begin. Raises `LocalProtocolError` the second time, as each method does out of turn."""
@@ -85,12 +85,19 @@ class Machine(Ending[S]):
         if type(source) is FileSource:
             self._state = states.OPENING
             self.need = OpenFile(source.path, source.within)
-        elif self._method == "HEAD":
-            return self._without_body(self._stream_fields(source), source.length, source.content_type)
-        else:
-            self._stream = source
-            self._state = states.HEADING
-            self.need = NextItem(self._unclosed[0], source.head_timeout)
+            return ()
+        if response.tagged:
+            return self._fail(TypeError("res.etag = AUTO needs a body that is known: give the stream a tag"), "headers")
+        fields, current = self._validated(self._stream_fields(source), False)
+        instead = self._instead(fields, current)
+        if instead is not None:
+            return instead
+        if self._method == "HEAD":
+            return self._without_body(fields, source.length, source.content_type)
+        self._stream = source
+        self._stream_lines = fields
+        self._state = states.HEADING
+        self.need = NextItem(self._unclosed[0], source.head_timeout)
         return ()
 
     def opened(self, info: FileInfo) -> Events:
@@ -103,19 +110,8 @@ class Machine(Ending[S]):
         if state != states.OPENING or type(source) is not FileSource:
             self._out_of_turn("opened")
         self._file_is_open = True
-        runtime = self._runtime
-        fields = file_fields(source, info, self._response.fields, runtime.wall(), runtime.date_lag)
-        try:
-            start = self._head(fields, info.size, source.content_type)
-        except ValueError as error:
-            return self._fail(error, "headers")
-        self._begin(start)
-        if not start.length:
-            return self._last(start, End())
-        self._announced = start.length
-        self._state = states.SENDING
-        self.need = Deliver()
-        return (start, FileRange(0, start.length))
+        fields, replaced = file_fields(source, info, self._response.fields, self._runtime)
+        return self._file(fields, info.size, source.content_type, replaced)
 
     def open_failed(self, error: BaseException) -> Events:
         """There is no open file: 404 and 403 where the error says so (SPEC 3), else a 500."""
@@ -161,7 +157,7 @@ class Machine(Ending[S]):
         if self._state == states.STREAMING:
             return self._break_off(_too_short(self._left)) if self._left else self._last(End())
         try:
-            fields = self._stream_fields(source)
+            fields = self._stream_lines
             promised = self._head(fields, source.length, source.content_type).length
             if promised:
                 raise _too_short(promised)
@@ -209,27 +205,6 @@ class Machine(Ending[S]):
         self._state = states.CLOSING
         return ()
 
-    def _whole(self, data: bytes) -> Events:
-        """A response that is known as a whole, and so cannot fail half way."""
-        response = self._response
-        try:
-            start = self._head(response.fields, len(data), response.content_type)
-        except ValueError as error:
-            return self._fail(error, "headers")
-        self._begin(start)
-        if not start.length:
-            return self._last(start, End())
-        self._pending = start.length
-        return self._last(start, Chunk(data), End())
-
-    def _without_body(self, fields: list[Field], length: int | None, content_type: bytes | None) -> Events:
-        try:
-            start = self._head(fields, length, content_type)
-        except ValueError as error:
-            return self._fail(error, "headers")
-        self._begin(start)
-        return self._last(start, End())
-
     def _stream_fields(self, source: StreamSource) -> list[Field]:
         fields = self._response.fields
         if not source.sse:
@@ -238,7 +213,7 @@ class Machine(Ending[S]):
         return fields + [line for line in _EVENT_STREAM_FIELDS if line[0] not in given]
 
     def _stream_head(self, source: StreamSource, data: bytes) -> Events:
-        start = self._head(self._stream_fields(source), source.length, source.content_type)
+        start = self._head(self._stream_lines, source.length, source.content_type)
         size = len(data)
         if start.length is not None:
             if size > start.length:
@@ -250,16 +225,6 @@ class Machine(Ending[S]):
         self._pending = size
         return (start, Chunk(data)) if size else (start,)
 
-    def _head(self, fields: list[Field], length: int | None, content_type: bytes | None) -> Start:
-        """The head as it would go out. Raises `ValueError` where the handler has asked for an impossible one."""
-        response = self._response
-        lines, follows = frame(self._method, response.code, fields, length, content_type)
-        return Start(response.code, lines, follows, response.closing)
-
-    def _begin(self, start: Start) -> None:
-        if self._record is not None:
-            explain_head(self._method, self._response, start, self._record)
-
     def _break_off(self, error: BaseException) -> Events:
         """The body can't go on: a 500 while there is no head, a `Reset` after it."""
         if self._state == states.HEADING:
@@ -267,11 +232,6 @@ class Machine(Ending[S]):
         self.report(error, "stream")
         self._response.break_off(error)
         return self._last(Reset())
-
-    def _fail(self, error: BaseException, where: str) -> Events:
-        self.report(error, where)
-        self._response.fail(error, self._runtime.describe)
-        return self._whole(self._response.encode())
 
 
 def _too_long(size: int) -> ValueError:

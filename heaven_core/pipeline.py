@@ -40,6 +40,8 @@ async def respond(
     driver then still has to close what the response holds, by `Machine.disconnected()` and `start()`.
     """
     context = Context()
+    response.request = request
+    response.runtime = runtime
     method = request.method
     match = registry.router.find(method, request.path)
     plan: Plan | None

@@ -8,13 +8,13 @@ from http import HTTPStatus
 from os import PathLike
 from typing import TYPE_CHECKING, Final, Literal, NoReturn, TypeGuard, final
 
-from heaven_core.answer import Answer
 from heaven_core.checks import check_str
 from heaven_core.cookies import cookie_identity, set_cookie
 from heaven_core.errors import Abort, ResponseStarted
 from heaven_core.events import DeferredCall, When
 from heaven_core.headers import ResponseHeaders, check_value
 from heaven_core.location import make_location
+from heaven_core.metadata import Metadata
 from heaven_core.sources import AnyIterable, FileSource, StreamSource
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ _SAMESITE = Literal["Lax", "Strict", "None"]
 
 
 @final
-class Response(Answer):
+class Response(Metadata):
     """What a handler answers. Every setter and method checks its arguments at once and leaves nothing half set.
 
     All of them raise `ResponseStarted` once the response has been aborted or has started.
@@ -78,10 +78,7 @@ class Response(Answer):
     @property
     def headers(self) -> ResponseHeaders:
         """The header lines. `res.headers = "X-Powered-By", "Heaven"` adds one; see `ResponseHeaders`."""
-        if self.lines is None:
-            self.lines = ResponseHeaders()
-            self.lines.refusal = self.refusal
-        return self.lines
+        return self.header_lines()
 
     @headers.setter
     def headers(self, line: tuple[str, str | int]) -> None:
@@ -131,16 +128,17 @@ class Response(Answer):
         content_type: str | None = None,
         charset: str | None = "utf-8",
         content_encoding: str | None = None,
+        etag: str | None = None,
     ) -> None:
         """Answer with a file from disk: inline, or as an attachment called `filename`.
 
         It is opened once, after the hooks: 404 and 403 are decided then. With `within=` the path is relative to that
         directory and can't leave it; without, it is taken as it is and must not be the client's text. The type
-        comes from the extension unless given; `charset` goes on `text/*`. Raises `TypeError` for a path that is no
-        `str` or `PathLike`.
+        comes from the extension unless given; `charset` goes on `text/*`; the tag is made of size and modification time
+        unless `etag` is given. Clients get ranges of it, 304 and 412 as they ask. Raises `TypeError`, `ValueError`.
         """
         self.check_open()
-        self.take(FileSource(path, filename, within, content_type, charset, content_encoding))
+        self.take(FileSource(path, filename, within, content_type, charset, content_encoding, etag))
 
     def stream(
         self,

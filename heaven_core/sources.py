@@ -9,6 +9,7 @@ from typing import Final, TypeAlias, TypeGuard, final
 from heaven_core.disposition import content_disposition
 from heaven_core.headers import check_value
 from heaven_core.mediatypes import content_type as content_type_of
+from heaven_core.validators import make_etag
 
 __all__ = ["AnyIterable", "FileSource", "StreamSource"]
 
@@ -19,7 +20,7 @@ AnyIterable: TypeAlias = AsyncIterable[object] | Iterable[object]
 class FileSource:
     """What `res.file` was asked for, checked: nothing has been opened yet."""
 
-    __slots__ = ("content_encoding", "content_type", "disposition", "path", "within")
+    __slots__ = ("content_encoding", "content_type", "disposition", "etag", "path", "within")
 
     def __init__(
         self,
@@ -29,6 +30,7 @@ class FileSource:
         content_type: str | None,
         charset: str | None,
         content_encoding: str | None,
+        etag: str | None,
     ) -> None:
         self.path: Final = _path(path, "the path")
         self.within: Final = None if within is None else _path(within, "within=")
@@ -38,6 +40,7 @@ class FileSource:
         self.content_encoding: Final = (
             None if content_encoding is None else check_value("Content-Encoding", content_encoding)
         )
+        self.etag: Final = None if etag is None else make_etag(etag).encode("ascii")
         self.disposition: Final = None if filename is None else content_disposition(filename).encode("ascii")
 
 

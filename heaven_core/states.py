@@ -73,7 +73,7 @@ TRANSITIONS: Final[dict[tuple[int, str], _Guards]] = {
     # Opening
     (OPENING, "opened"): {
         SENDING: "there are bytes to send",
-        ENDING: "none: HEAD, an empty file, or a failure that became a 500",
+        ENDING: "none: HEAD, an empty file, 304, 412, 416, or a failure that became a 500",
     },
     (OPENING, "open_failed"): {ENDING: "404, 403 or 500, whole"},
     (OPENING, "disconnected"): {OPENING_LEFT: "always"},
@@ -108,7 +108,10 @@ TRANSITIONS: Final[dict[tuple[int, str], _Guards]] = {
     (STREAMING_LEFT, "closed"): _AFTERWARDS,
     (STREAMING_LEFT, "disconnected"): {STREAMING_LEFT: "always"},
     # Handed out, not yet performed
-    (SENDING, "delivered"): {ENDING: "End, or Reset where fewer bytes left than were announced"},
+    (SENDING, "delivered"): {
+        SENDING: "another part follows",
+        ENDING: "End, or Reset where fewer bytes left than were announced",
+    },
     (SENDING, "disconnected"): {CLOSING_LEFT: "always: the file is open"},
     (ENDING, "delivered"): _AFTERWARDS,
     (ENDING, "disconnected"): {

@@ -14,6 +14,7 @@ from typing import Final
 from heaven_core import App
 from tests.table.aborts import ABORTS
 from tests.table.bodies import BODIES
+from tests.table.conditions import CONDITIONS
 from tests.table.deferred import DEFERRED
 from tests.table.failures import FAILURES
 from tests.table.files import FILES, FILES_ON_DISK, MTIME
@@ -28,7 +29,7 @@ __all__ = ["SCENARIOS", "files_in_memory", "make_app", "write_files"]
 
 SCENARIOS: Final[tuple[Scenario, ...]] = tuple(
     scenario
-    for table in (BODIES, HEADS, REFUSALS, ABORTS, FAILURES, STREAMS, EVENTS, FILES, ROUTES, DEFERRED)
+    for table in (BODIES, HEADS, REFUSALS, ABORTS, FAILURES, STREAMS, EVENTS, FILES, CONDITIONS, ROUTES, DEFERRED)
     for scenario in table.scenarios
 )
 

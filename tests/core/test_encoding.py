@@ -14,7 +14,7 @@ from uuid import UUID
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from heaven_core import encoding
@@ -109,6 +109,8 @@ def test_everything_but_floats_is_written_as_msgspec_writes_it(value: object) ->
 
 @given(st.dictionaries(KEYS, st.integers(0, 9), max_size=5))
 def test_keys_are_written_as_msgspec_writes_them(value: dict[object, int]) -> None:
+    # Two keys that are written alike, such as 7 and an Enum of it, are one key here, and two in msgspec's text.
+    assume(len(json.loads(msgspec.json.encode(value))) == len(value))
     assert encode_json(value) == msgspec.json.encode(value)
 
 

@@ -31,6 +31,7 @@ def test_is_sent_whole_and_inline() -> None:
     assert fields.pop("etag").startswith('"')
     assert fields == {
         "last-modified": "Tue, 28 Aug 2001 12:00:00 GMT",
+        "accept-ranges": "bytes",
         "content-type": "text/plain; charset=utf-8",
         "x-content-type-options": "nosniff",
         "content-length": "5",

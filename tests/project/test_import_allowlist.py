@@ -22,6 +22,7 @@ ALLOWED = frozenset(
         "enum",
         "errno",
         "functools",
+        "hashlib",
         "html",
         "http",
         "inspect",

@@ -245,16 +245,16 @@ def not_modified(req: Request, res: Response, ctx: Context) -> None:
     _with_fields(res, 304)
     res.headers = "Content-Location", "/x"
     res.headers = "ETag", '"v1"'
-    res.headers = "Last-Modified", "Sat, 29 Aug 2026 00:00:00 GMT"
+    res.headers = "Last-Modified", "Tue, 28 Aug 2001 12:00:00 GMT"
     res.headers = "Cache-Control", "max-age=9"
     res.body = "not sent"
 
 
-@BODIES.add(bodiless(304, ("last-modified", "Sat, 29 Aug 2026 00:00:00 GMT")))
+@BODIES.add(bodiless(304, ("last-modified", "Tue, 28 Aug 2001 12:00:00 GMT")))
 def not_modified_without_etag(req: Request, res: Response, ctx: Context) -> None:
     """304 keeps Last-Modified where there is no ETag."""
     res.status = 304
-    res.headers = "Last-Modified", "Sat, 29 Aug 2026 00:00:00 GMT"
+    res.headers = "Last-Modified", "Tue, 28 Aug 2001 12:00:00 GMT"
 
 
 @BODIES.add(bodiless(204), notes=("closed",))

@@ -344,9 +344,9 @@ def _stream(items: tuple[bytes, ...], kind: str, given: Lines, length: int | Non
 
 
 def served(content: bytes, kind: str, *given: tuple[str, str], head_only: bool = False) -> tuple[Event, ...]:
-    """A file, whole; `given` are all lines before its type."""
+    """A file, whole; `given` are all lines before those that every file has."""
     length = len(content)
-    lines = (*given, ("content-type", kind), NOSNIFF, ("content-length", str(length)))
+    lines = (*given, ("accept-ranges", "bytes"), ("content-type", kind), NOSNIFF, ("content-length", str(length)))
     if head_only or not content:
         return bodiless(200, *lines)
     return (headed(200, length, *lines), FileRange(0, length), End())
