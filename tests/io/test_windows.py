@@ -1,0 +1,45 @@
+"""Reading from the page cache: the bytes of the file, or word that a thread has to read them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from heaven_io.windows import Window
+
+
+@pytest.fixture
+def window(tmp_path: Path) -> Iterator[Window]:
+    """Of a file that has just been written, and so is in memory."""
+    (tmp_path / "f").write_bytes(b"0123456789")
+    fd = os.open(tmp_path / "f", os.O_RDONLY)
+    window = Window(fd)
+    if window.read(0, 1) is None:
+        os.close(fd)
+        pytest.skip("this file system can't say what is in memory")
+    yield window
+    os.close(fd)
+
+
+def test_what_is_in_memory_is_read(window: Window) -> None:
+    assert window.read(2, 3) == b"234"
+    assert window.read(8, 100) == b"89"
+    assert window.read(10, 1) == b""
+
+
+def test_what_was_read_stays_when_the_next_is(window: Window) -> None:
+    first = window.read(0, 4)
+    window.read(4, 4)
+    assert first == b"0123"
+
+
+def test_an_error_leaves_it_to_the_thread_for_good(tmp_path: Path) -> None:
+    fd = os.open(tmp_path, os.O_RDONLY)
+    window = Window(fd)
+    assert window.read(0, 1) is None
+    assert window.able is False
+    assert window.read(0, 1) is None
+    os.close(fd)
