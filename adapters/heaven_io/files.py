@@ -20,7 +20,7 @@ from heaven_io.windows import Window
 
 __all__ = ["READ_SIZE", "ReadableFile", "open_async"]
 
-# Bytes to read at a time. A read costs the way to a thread and back, some 80 µs, whatever its size. By
+# Bytes to read at a time. What is not in memory costs the way to a thread and back, some 80 µs, whatever its size. By
 # benchmarks/read_size.py, 1 GiB hot, CPython 3.11, two cores, in MiB/s on asyncio, trio and uvloop:
 #   64 KiB 670, 670, 1560; 128 KiB 1950, 1320, 1720; 256 KiB 2500, 2520, 3190; 512 KiB 4520, 4550, 5460.
 # 256 KiB is the most that leaves room for the server's own copy and the unsent rest of the one before, within the

@@ -1,7 +1,8 @@
 """Reading what the page cache has, where the event loop is: no thread, and no waiting for the disk.
 
 `preadv` with RWF_NOWAIT gives what is in memory, and an error where it would have to wait. The way to a thread and back
-costs more than copying a window that is there.
+costs more than copying a window that is there. 1 GiB hot through uvicorn (benchmarks/big_file.py) goes at 0.9 to 1.0
+of the speed of a bare callable that reads with `os.pread` on the loop; with a thread for each read at 0.5 to 0.7 of it.
 """
 
 from __future__ import annotations
