@@ -13,10 +13,10 @@ from heaven_core import states
 from heaven_core.answer import Answer
 from heaven_core.errors import LocalProtocolError
 from heaven_core.events import Chunk, Deferred, DeferredCall, Event, FileRange, Reset
-from heaven_core.headers import Headers
 from heaven_core.needs import CloseFile, CloseStream, Deliver, Finished, Need
 from heaven_core.outcome import Outcome, OutcomeKind
 from heaven_core.runtime import Runtime
+from heaven_core.selection import Conditions
 
 __all__ = ["Ending", "Events", "RequestHead"]
 
@@ -24,22 +24,12 @@ S = TypeVar("S")
 Events: TypeAlias = tuple[Event, ...]
 
 
-class RequestHead(Protocol):
+class RequestHead(Conditions, Protocol):
     """What the machine wants to know of a request."""
-
-    @property
-    def method(self) -> str:
-        """The method, in upper case."""
-        ...
 
     @property
     def path(self) -> str:
         """The path, for reports."""
-        ...
-
-    @property
-    def headers(self) -> Headers:
-        """The header lines: preconditions and ranges."""
         ...
 
 

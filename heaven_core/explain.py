@@ -66,6 +66,7 @@ _SOURCES: Final = {
     b"etag": "RFC 9110 §8.8.3",
     b"last-modified": "RFC 9110 §8.8.2",
     b"accept-ranges": "RFC 9110 §14.3",
+    b"content-range": "RFC 9110 §14.4",
     b"cache-control": "RFC 9111 §5.2",
     b"content-disposition": "RFC 6266 §4",
     b"content-encoding": "RFC 9110 §8.4",

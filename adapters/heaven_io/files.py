@@ -127,6 +127,7 @@ class _AsyncioFile:
     async def close(self) -> None:
         if not self._closed:
             self._closed = True
+            self._window.close()
             await begin(self._close, "closing a file").result()
 
     async def _read(self, offset: int, count: int) -> bytes:
@@ -163,5 +164,6 @@ class _ThreadFile:
     async def close(self) -> None:
         if not self._closed:
             self._closed = True
+            self._window.close()
             with anyio.CancelScope(shield=True):
                 await anyio.to_thread.run_sync(os.close, self.fd)

@@ -31,7 +31,10 @@ _buffers: Final = _Buffers()
 
 @final
 class Window:
-    """Reads of one descriptor, as long as its file system can say what is in memory (tmpfs, for one, can't)."""
+    """Reads of one descriptor, as long as its file system can say what is in memory (tmpfs, for one, can't).
+
+    `close` before the descriptor is closed: its number may be another file's then.
+    """
 
     __slots__ = ("_fd", "able")
 
@@ -42,7 +45,7 @@ class Window:
     def read(self, offset: int, count: int) -> bytes | None:
         """At most `count` bytes from `offset` on, and fewer also where no more of them are in memory.
 
-        None at all at the end of the file; `None` where a thread has to read them. Raises `OSError` as a read does.
+        None at all at the end of the file; `None` where a thread has to read them, which says what is wrong, too.
         """
         if not self.able:
             return None
@@ -55,3 +58,7 @@ class Window:
             self.able = error.errno == EAGAIN
             return None
         return bytes(_buffers.view[:size])
+
+    def close(self) -> None:
+        """Read no more."""
+        self.able = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Final
 
@@ -9,7 +10,7 @@ import pytest
 
 from heaven_core import AUTO, App, Context, Request, Response
 from heaven_core.testing import Client, Disk, Exchange
-from tests.handlers.kit import Act, ask, fields_of, given, loose
+from tests.handlers.kit import Act, ask, fields_of, given
 
 DATE = "Tue, 28 Aug 2001 12:00:00 GMT"
 SECONDS = 999_000_000
@@ -115,21 +116,33 @@ def test_a_file_takes_a_tag_of_its_own() -> None:
     assert served(lambda res: res.file("/f.txt", etag="v9"), If_None_Match='"v9"').status == 304
 
 
-def test_a_stream_with_a_tag_is_not_even_begun() -> None:
-    begun: list[str] = []
+class Items:
+    """Items that write down what is done with them."""
 
-    def items() -> object:
-        begun.append("begun")
-        yield b"x"
+    def __init__(self, done: list[str]) -> None:
+        self.done = done
+
+    def __iter__(self) -> Iterator[bytes]:
+        self.done.append("begun")
+        return iter([b"x"])
+
+    def close(self) -> None:
+        self.done.append("closed")
+
+
+def test_a_stream_with_a_tag_is_not_begun_but_closed() -> None:
+    done: list[str] = []
 
     def act(res: Response) -> None:
         res.etag = "v1"
-        loose(res.stream)(items())
+        res.stream(Items(done))
 
     assert served(act, If_None_Match='"v1"').status == 304
+    assert done == ["closed"]
     assert served(act, If_Match='"v2"').status == 412
-    assert begun == []
+    assert done == ["closed", "closed"]
     assert served(act).body == b"x"
+    assert done[2] == "begun"
 
 
 def test_an_automatic_tag_is_made_of_the_body() -> None:

@@ -36,6 +36,12 @@ def test_what_was_read_stays_when_the_next_is(window: Window) -> None:
     assert first == b"0123"
 
 
+def test_a_closed_one_reads_nothing(window: Window) -> None:
+    """The number of its descriptor may be another file's by then."""
+    window.close()
+    assert window.read(0, 1) is None
+
+
 def test_an_error_leaves_it_to_the_thread_for_good(tmp_path: Path) -> None:
     fd = os.open(tmp_path, os.O_RDONLY)
     window = Window(fd)
