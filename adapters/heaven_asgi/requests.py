@@ -84,8 +84,9 @@ class Inbox:
 
     async def wait_until_gone(self) -> None:
         """Return when the client has gone."""
-        if self._receiving:
-            # By a task that began to read before the watch: what it meets may be the one http.disconnect.
+        while self._receiving:
+            # By a task that began to read before the watch: what it meets may be the one http.disconnect. By the time
+            # that this wakes it may be receiving the next one, and of two who receive at once one would wait in vain.
             self._received = anyio.Event()
             await self._received.wait()
         self._watched = True
