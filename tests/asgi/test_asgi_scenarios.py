@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final, final
 
 import anyio
 import pytest
@@ -21,11 +22,19 @@ def decoded(path: str) -> str:
     return unquote(path, errors="replace")
 
 
+@final
+class Served:
+    """One app for all scenarios: to make one takes longer than to ask it."""
+
+    def __init__(self, directory: Path) -> None:
+        write_files(directory)
+        self.log: Final = Log()
+        self.adapter: Final = ASGIAdapter(make_app(str(directory), self.log))
+
+
 @pytest.fixture(scope="module")
-def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("files")
-    write_files(root)
-    return root
+def served(tmp_path_factory: pytest.TempPathFactory) -> Served:
+    return Served(tmp_path_factory.mktemp("files"))
 
 
 def call_of(scenario: Scenario, adapter: ASGIAdapter) -> Call:
@@ -48,10 +57,11 @@ def call_of(scenario: Scenario, adapter: ASGIAdapter) -> Call:
 
 
 @pytest.mark.parametrize("scenario", [pytest.param(scenario, id=scenario.name) for scenario in SCENARIOS])
-async def test_each(scenario: Scenario, directory: Path) -> None:
-    log = Log()
-    adapter = ASGIAdapter(make_app(str(directory), log))
-    call = call_of(scenario, adapter)
+async def test_each(scenario: Scenario, served: Served) -> None:
+    log = served.log
+    log.notes.clear()
+    log.errors.clear()
+    call = call_of(scenario, served.adapter)
     with anyio.fail_after(PATIENCE):
         await call.run()
     expected = scenario.answer
