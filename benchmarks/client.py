@@ -19,20 +19,20 @@ class Connection:
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._buffer = memoryview(bytearray(_WINDOW))
 
-    def ask(self, path: str) -> None:
-        """Send a GET with the lines that a browser sends."""
-        lines = [b"%s: %s\r\n" % line for line in REQUEST_FIELDS]
+    def ask(self, path: str, *also: tuple[bytes, bytes]) -> None:
+        """Send a GET with the lines that a browser sends, and `also` those."""
+        lines = [b"%s: %s\r\n" % line for line in (*REQUEST_FIELDS, *also)]
         self._socket.sendall(b"GET %s HTTP/1.1\r\n%s\r\n" % (path.encode(), b"".join(lines)))
 
-    def head(self) -> tuple[int, int]:
-        """Read the head of a 200: how long its body is, and how much of it has been read. `ValueError` otherwise."""
+    def head(self, status: int = 200) -> tuple[int, int]:
+        """Read the head: how long the body is, and how much of it has been read. `ValueError` for another status."""
         data = b""
         while b"\r\n\r\n" not in data:
             data += self._receive()
         head, _, rest = data.partition(b"\r\n\r\n")
         lines = head.lower().split(b"\r\n")
         lengths = [int(line.partition(b":")[2]) for line in lines if line.startswith(b"content-length:")]
-        if b" 200 " not in lines[0] or len(lengths) != 1:
+        if b" %d " % status not in lines[0] or len(lengths) != 1:
             raise ValueError(f"not the answer that was expected: {head!r}")
         return lengths[0], len(rest)
 

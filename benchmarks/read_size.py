@@ -4,7 +4,8 @@
 
 Each line is one size; the columns are MiB/s on each event loop, as a part of what `os.pread` alone gives with 1 MiB a
 read in the same run. Behind it, in ms, the longest turn of the event loop while the file was read: how long another
-request had to wait. Gates nothing; `READ_SIZE` says what was made of it.
+request had to wait. No server is in it, which keeps what it could not send yet: `READ_SIZE` says what that changes.
+Gates nothing.
 """
 
 from __future__ import annotations
@@ -14,12 +15,14 @@ import os
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
 import anyio
 
 from heaven_io.files import READ_SIZE, open_async
+from heaven_io.opening import open_file
 
 MIB = 1024 * 1024
 SIZES = [16, 32, 64, 128, 256, 512, 1024, 2048]  # KiB
@@ -57,7 +60,7 @@ async def reading(path: Path, size: int) -> tuple[float, float]:
 
     async with anyio.create_task_group() as group:
         group.start_soon(other_request)
-        file = await open_async(str(path), None)
+        file = await open_async(partial(open_file, str(path), None))
         began = time.perf_counter()
         offset = 0
         while data := await file.read_at(offset, size):

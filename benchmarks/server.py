@@ -74,7 +74,11 @@ def main() -> None:
     for needed in ("httptools", "uvloop"):
         if find_spec(needed) is None:
             print(f"({needed} is not installed: these are not the figures of the issue)", file=sys.stderr)
-    listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+    # With the protocol, which create_server leaves out: asyncio sees by it that TCP_NODELAY is to be set. Without it a
+    # body waits 40 ms for the head to be acknowledged.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(64)
     config = uvicorn.Config(make(*sys.argv[2:]), log_level="warning", access_log=False)
     print(listener.getsockname()[1], flush=True)  # connections wait in the backlog until it serves
     uvicorn.Server(config).run(sockets=[listener])

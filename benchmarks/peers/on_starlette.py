@@ -1,16 +1,18 @@
-"""The answers of `benchmarks.asgi_apps`, with Starlette."""
+"""The answers of `benchmarks.asgi_apps`, and the files of `benchmarks.downloads`, with Starlette."""
 
 from __future__ import annotations
+
+import os
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse
 from starlette.routing import Route
 
 from benchmarks.asgi_apps import ASGI, DOCUMENT, TEXT, Content, Wrapped
 
-__all__ = ["make"]
+__all__ = ["make", "make_files"]
 
 
 async def text(request: Request) -> PlainTextResponse:
@@ -27,3 +29,12 @@ def make(content: Content, hooks: bool) -> ASGI:
         routes=[Route("/hello", text if content == "text" else document)],
         middleware=[Middleware(Wrapped)] if hooks else [],
     )
+
+
+def make_files(folder: str) -> ASGI:
+    """For the server's process: /text, and the files of a folder."""
+
+    async def file(request: Request) -> FileResponse:
+        return FileResponse(os.path.join(folder, str(request.path_params["name"])))
+
+    return Starlette(routes=[Route("/text", text), Route("/files/{name}", file)])
