@@ -29,6 +29,10 @@ TRY: Final = (
     ("... from outside", "-i --path-as-is {url}/samples/../app.py"),
     ("Download", "-OJ '{url}/download?name=Gr%C3%BC%C3%9Fe.pdf'"),
     ("Its head only", "-I '{url}/download?name=Gr%C3%BC%C3%9Fe.pdf'"),
+    ("Media", "-I {url}/media/melody.wav"),
+    ("... four bytes", "-i -r 8-11 {url}/media/melody.wav"),
+    ("Broken off", "-O --limit-rate 1M --max-time 2 {url}/download/melody.wav"),
+    ("... resumed", "-O -C - {url}/download/melody.wav"),
     ("Stream", "-iN {url}/poem"),
     ("Events", "-iN {url}/events"),
     ("Redirect", "-iL {url}/redirect"),
@@ -41,7 +45,7 @@ TRY: Final = (
 
 
 def main() -> int:
-    """Serve until Ctrl-C. The exit status: 1 if the port can't be used, else 0."""
+    """Serve until Ctrl-C. The exit status: 1 if the port can't be used or the app does not start, else 0."""
     text = os.environ.get("PORT", "8000")
     if not (text.isascii() and text.isdigit() and len(text) <= 5 and int(text) <= 65535):
         print(f"PORT must be a number from 0 to 65535, not {text!r}.", file=sys.stderr)
@@ -60,9 +64,9 @@ def main() -> int:
             return 1
         url = f"http://{HOST}:{listener.getsockname()[1]}"
         print(introduction(url), flush=True)
-        serve(listener)
-    print("\nStopped.")
-    return 0
+        started = serve(listener)
+    print("\nStopped." if started else "\nNot started.")
+    return 0 if started else 1
 
 
 def introduction(url: str) -> str:
@@ -72,11 +76,16 @@ def introduction(url: str) -> str:
     return f"The showcase of heaven-core: {url}/\n\nOpen it in a browser, or try:\n\n{curl}\n\nCtrl-C stops it."
 
 
-def serve(listener: socket.socket) -> None:
-    """Answer on this socket until Ctrl-C or SIGTERM. What is not done five seconds later is cancelled."""
-    config = uvicorn.Config(ASGIAdapter(app), log_level="warning", timeout_graceful_shutdown=5)
-    with suppress(KeyboardInterrupt):  # uvicorn ends in order, then passes the signal on
-        uvicorn.Server(config).run(sockets=[listener])
+def serve(listener: socket.socket) -> bool:
+    """Answer on this socket until Ctrl-C or SIGTERM. What is not done five seconds later is cancelled.
+
+    False if the app did not start: the log says why.
+    """
+    server = uvicorn.Server(uvicorn.Config(ASGIAdapter(app), log_level="warning", timeout_graceful_shutdown=5))
+    # uvicorn ends in order, then passes the signal on; where the app does not start, it wants to exit at once.
+    with suppress(KeyboardInterrupt, SystemExit):
+        server.run(sockets=[listener])
+    return server.started
 
 
 if __name__ == "__main__":

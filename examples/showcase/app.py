@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from examples.showcase import bodies, files, jobs, orders, streams, timing, turns
+from examples.showcase import bodies, files, jobs, media, orders, streams, timing, turns
 from heaven_core import App
 
-app = App()
+app = App(lifespan=media.lifespan)
 
 app.before("*", timing.before)
 app.after("*", timing.after)
 
 app.GET("/", files.index)
-app.GET("/page/*", files.page)
+app.files("/page/*", files.PAGE, index=None)
 
 app.GET("/text", bodies.text)
 app.GET("/hello/:name", bodies.hello)
@@ -22,6 +22,9 @@ app.POST("/orders", orders.order)
 
 app.GET("/samples/*", files.sample)
 app.GET("/download", files.download)
+
+app.GET("/media/melody.wav", media.listen)
+app.GET("/download/melody.wav", media.keep)
 
 app.GET("/poem", streams.poem)
 app.GET("/poem/:run:int", streams.outcome)

@@ -19,12 +19,6 @@ async def index(req: Request, res: Response, ctx: Context) -> None:
     res.file("index.html", within=PAGE)
 
 
-async def page(req: Request, res: Response, ctx: Context) -> None:
-    """The script and the style sheet of the start page."""
-    res.headers = "Cache-Control", "no-cache"
-    res.file(str(req.params["*"]), within=PAGE)
-
-
 async def sample(req: Request, res: Response, ctx: Context) -> None:
     """The path is the client's text: `within` keeps it inside."""
     res.file(str(req.params["*"]), within=SAMPLES)

@@ -16,6 +16,7 @@ from typing import Final
 import pytest
 from typing_extensions import override
 
+from examples.showcase import media
 from examples.showcase.app import app
 from heaven_core.testing import Client, Disk
 
@@ -29,7 +30,7 @@ VOID: Final = frozenset({"img", "input", "link", "meta"})
 FIELDS: Final = frozenset({"input", "select", "textarea"})
 CONTROLS: Final = FIELDS | {"a", "button"}
 # What a user could operate but which is neither a link, a button nor a field.
-OTHER_INTERACTIVE: Final = frozenset({"details", "summary", "dialog", "audio", "video", "iframe", "object", "embed"})
+OTHER_INTERACTIVE: Final = frozenset({"details", "summary", "dialog", "video", "iframe", "object", "embed"})
 
 
 @dataclass(eq=False)
@@ -88,7 +89,8 @@ class Page(HTMLParser):
 @pytest.fixture
 def client() -> Client:
     files = [path for path in SHOWCASE.rglob("*") if path.parent in (PAGE, SHOWCASE / "samples")]
-    return Client(app, disk=Disk({str(path): path.read_bytes() for path in files}))
+    contents = {str(path): path.read_bytes() for path in files}
+    return Client(app, disk=Disk(contents | {str(media.recording.path): b"RIFF"}))
 
 
 @pytest.fixture(scope="module")
@@ -147,7 +149,7 @@ def test_ids_are_unique_and_every_reference_leads_to_one(page: Page) -> None:
     assert set(references) <= set(ids)
 
 
-def test_every_control_is_a_link_a_button_or_a_labelled_field(page: Page) -> None:
+def test_every_control_is_a_link_a_button_a_player_or_a_labelled_field(page: Page) -> None:
     """WCAG 2.1.1 and 4.1.2: native elements only, each with a name."""
     assert not page.all(*OTHER_INTERACTIVE)
     labels = {label.attributes["for"]: label.text for label in page.all("label")}
@@ -160,11 +162,24 @@ def test_every_control_is_a_link_a_button_or_a_labelled_field(page: Page) -> Non
             assert element.text
         elif element.tag in FIELDS:
             assert labels[element.attributes["id"]], element
+        elif element.tag == "audio":
+            assert "controls" in element.attributes, "the browser's own: they take the keyboard"
+            assert page.with_id(element.attributes["aria-labelledby"]).text
+            assert "tabindex" not in element.attributes, element
         else:
             assert not element.attributes.keys() & {"role", "contenteditable"}, element
             assert element.tag == "main" or "tabindex" not in element.attributes, element
         handlers = [name for name in element.attributes if name.startswith("on")]
         assert not handlers, f"{handlers} on {element}: what happens belongs in the script"
+
+
+def test_nothing_plays_unasked(page: Page) -> None:
+    """WCAG 1.4.2 and 1.2.1: no sound before the user starts it, and what is to be heard is described beside it."""
+    (audio,) = page.all("audio")
+    assert not audio.attributes.keys() & {"autoplay", "loop"}
+    assert audio.attributes["preload"] == "metadata", "nor is all of it fetched unasked"
+    beside = [element.text for element in page.all("p") if element.parent is audio.parent]
+    assert "Bach" in beside[0]
 
 
 def test_every_button_belongs_to_a_form_that_works_without_the_script(page: Page) -> None:

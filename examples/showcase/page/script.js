@@ -125,6 +125,7 @@ function address(form) {
 
 function message(form, button) {
   const method = button.dataset.method ?? form.method.toUpperCase();
+  if ("range" in form.dataset) return { method, headers: { Range: `bytes=${new FormData(form).get("range")}` } };
   if (!("json" in form.dataset)) return { method };
   const fields = {};
   for (const [name, value] of new FormData(form)) fields[name] = /^-?\d+$/.test(value) ? Number(value) : value;
