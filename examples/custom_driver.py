@@ -7,11 +7,10 @@ between two items; it reads files on the event loop and sends a range in one pie
 from __future__ import annotations
 
 import asyncio
-import os
 import secrets
 import sys
 import time
-from typing import BinaryIO, assert_never
+from typing import assert_never
 from urllib.parse import unquote
 
 from examples.hello import app
@@ -24,6 +23,7 @@ from heaven_core import (
     End,
     FileRange,
     Finished,
+    ListDirectory,
     Machine,
     NextItem,
     OpenFile,
@@ -31,10 +31,12 @@ from heaven_core import (
     Reset,
     Runtime,
     Start,
+    UseFile,
 )  # fmt: skip
 from heaven_core.dates import format_http_date
 from heaven_core.http1 import LAST_CHUNK, write_chunk, write_head
-from heaven_io.opening import open_file
+from heaven_io.blocking import BlockingFile, open_blocking
+from heaven_io.listing import list_directory
 from heaven_io.streams import Stream
 
 RUNTIME = Runtime(time.time, time.monotonic, lambda: secrets.token_hex(16), repr)
@@ -53,7 +55,7 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
     await app.respond(request, response, RUNTIME)
 
     machine = Machine(response, request, RUNTIME, Stream)
-    file: BinaryIO | None = None
+    files: list[BlockingFile] = []
     chunked = False
     sent = 0
     events = machine.start()
@@ -68,9 +70,7 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
                 case Chunk():
                     writer.write(write_chunk(event.data) if chunked else event.data)
                 case FileRange():
-                    assert file is not None
-                    file.seek(event.offset)
-                    data = file.read(event.count)
+                    data = files[-1].read_at(event.offset, event.count)
                     writer.write(data)
                     sent = len(data)
                 case End():
@@ -98,14 +98,18 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
                     events = machine.stream_failed(error)
                 else:
                     events = machine.produced(item)
-            case OpenFile():
+            case OpenFile() | UseFile():
                 try:
-                    opened = open_file(need.path, need.within)
-                except OSError as error:
+                    files.append(open_blocking(need))
+                except Exception as error:
                     events = machine.open_failed(error)
                 else:
-                    file = os.fdopen(opened.fd, "rb")
-                    events = machine.opened(opened.info)
+                    events = machine.opened(files[-1].info)
+            case ListDirectory():
+                try:
+                    events = machine.listed(list_directory(need.path, need.within))
+                except OSError as error:
+                    events = machine.open_failed(error)
             case Deliver():
                 events = machine.delivered(sent)
                 sent = 0
@@ -113,8 +117,7 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
                 await need.stream.aclose()
                 events = machine.closed()
             case CloseFile():
-                assert file is not None
-                file.close()
+                files.pop().close()
                 events = machine.closed()
             case Finished():
                 writer.close()

@@ -1,6 +1,7 @@
 """HTTP responses as a typed core without I/O. See README.md and docs/."""
 
 from heaven_core.app import App
+from heaven_core.binaryfile import BinaryFile
 from heaven_core.context import Context, Key
 from heaven_core.cors import cors
 from heaven_core.errors import (
@@ -19,8 +20,20 @@ from heaven_core.errors import (
 from heaven_core.events import Chunk, Deferred, DeferredCall, End, Event, FileRange, Reset, Start
 from heaven_core.explain import Note
 from heaven_core.headers import Headers, ResponseHeaders
+from heaven_core.listing import Entry
 from heaven_core.machine import Machine
-from heaven_core.needs import CloseFile, CloseStream, Deliver, FileInfo, Finished, Need, NextItem, OpenFile
+from heaven_core.needs import (
+    CloseFile,
+    CloseStream,
+    Deliver,
+    FileInfo,
+    Finished,
+    ListDirectory,
+    Need,
+    NextItem,
+    OpenFile,
+    UseFile,
+)
 from heaven_core.outcome import Outcome
 from heaven_core.request import BodyReader, Request
 from heaven_core.response import Response
@@ -32,6 +45,7 @@ __all__ = [
     "AUTO",
     "App",
     "BadRequest",
+    "BinaryFile",
     "BodyReader",
     "Chunk",
     "ClientDisconnected",
@@ -44,12 +58,14 @@ __all__ = [
     "DeferredCall",
     "Deliver",
     "End",
+    "Entry",
     "Event",
     "FileInfo",
     "FileRange",
     "Finished",
     "Headers",
     "Key",
+    "ListDirectory",
     "LocalProtocolError",
     "Machine",
     "MethodNotAllowed",
@@ -70,5 +86,6 @@ __all__ = [
     "Start",
     "UnprocessableContent",
     "UnsupportedMediaType",
+    "UseFile",
     "cors",
 ]

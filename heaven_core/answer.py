@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 from heaven_core.checks import is_bytes_like
+from heaven_core.debug_page import debug_page
 from heaven_core.encoding import encode_json, encode_text
 from heaven_core.errors import ResponseStarted
 from heaven_core.events import DeferredCall
@@ -20,7 +20,7 @@ from heaven_core.ranges import MAX_RANGES
 from heaven_core.runtime import Runtime
 from heaven_core.schema import Schema
 from heaven_core.selection import Conditions
-from heaven_core.sources import AnyIterable, FileSource, StreamSource
+from heaven_core.sources import AnyIterable, FileSource, StreamSource, held_by, is_same
 
 __all__ = ["NO_FIELDS", "STARTED", "Answer", "Host", "Report"]
 
@@ -46,13 +46,6 @@ _JSON: Final = b"application/json"
 _HTML: Final = b"text/html; charset=utf-8"
 _NO_STORE: Final = (b"cache-control", b"no-store")
 _NOT_IN_500: Final = (b"cache-control", b"upgrade")
-_DEBUG_PAGE: Final = """<!doctype html>
-<html lang="en"><meta charset="utf-8"><title>500 Internal Server Error</title>
-<h1>500 Internal Server Error</h1>
-<p>Shown because the app was made with <code>debug=True</code>.</p>
-<pre>{}</pre>
-</html>
-"""
 NO_FIELDS: Final[list[Field]] = []
 STARTED: Final = "the response has started: status, headers and body can't be changed any more"
 
@@ -64,8 +57,8 @@ class Answer:
 
     `code`, `content` and `source` are status, body, and file or stream; `lines` the headers, made when first used;
     `ending` what `outcome` is made of: its kind, the body's bytes and the monotonic time, once there is one;
-    `released` the streams that a later body replaced and that still have to be closed; `refusal` why a change is
-    refused, once it is; `began` the monotonic time in seconds when the request arrived.
+    `released` the streams and open files that a later body replaced and that still have to be closed; `refusal` why a
+    change is refused, once it is; `began` the monotonic time in seconds when the request arrived.
     """
 
     __slots__ = (
@@ -163,19 +156,21 @@ class Answer:
         self.seal(STARTED)
 
     def release(self) -> None:
-        """Put the file or stream aside; a stream still has to be closed."""
+        """Put the file or stream aside; a stream, or a file that was open before, still has to be closed."""
         source, self.source = self.source, None
-        if isinstance(source, StreamSource):
+        held = None if source is None else held_by(source)
+        if held is not None:
             if self.released is None:
                 self.released = []
-            self.released.append(source.iterable)
+            self.released.append(held)
 
     def take(self, source: FileSource | StreamSource) -> None:
         """Make a file or a stream the body."""
         self.release()
-        if isinstance(source, StreamSource) and self.released is not None:
+        held = held_by(source)
+        if held is not None and self.released is not None:
             # Set again after something else had replaced it: it is in use, and closed once.
-            self.released = [other for other in self.released if other is not source.iterable]
+            self.released = [other for other in self.released if not is_same(other, held)]
         self.content = self.content_type = self.encoded = None
         self.source = source
 
@@ -193,6 +188,19 @@ class Answer:
         self.encoded = text.encode()
         self.tagged = False
         self._replace_fields(without_content_fields(self.fields))
+
+    def show(self, page: str) -> None:
+        """Answer with a page that the library has made, in place of a file; it has a tag, and is asked for again."""
+        self.become(self.code, page)
+        self.content_type = _HTML
+        self.tagged = True
+        if all(name != b"cache-control" for name, _ in self.fields):
+            self.append((b"cache-control", b"no-cache"))
+
+    def vary_on(self, member: bytes) -> None:
+        """Add a request field to Vary, whether or not handlers may still do so."""
+        if self.header_lines().new_members(member):
+            self.append((b"vary", member))
 
     def append(self, line: Field) -> None:
         """Add a line that the library has made, whether or not handlers may still add some."""
@@ -220,7 +228,7 @@ class Answer:
         self.roll_back(500, "500 Internal Server Error\n")
         self._replace_fields([line for line in self.fields if line[0] not in _NOT_IN_500] + [_NO_STORE])
         if self.host is not None and self.host.debug:
-            self.content = _DEBUG_PAGE.format(html.escape(describe(error)))
+            self.content = debug_page(describe(error))
             self.content_type = _HTML
             self.encoded = self.content.encode("utf-8", "backslashreplace")
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from inspect import iscoroutinefunction
+from os import PathLike
 from typing import Final, TypeAlias, TypeVar, cast, final
 
 from heaven_core.checks import is_awaitable
 from heaven_core.context import Context, Store
+from heaven_core.directory import HASHED, Directory
 from heaven_core.hooks import Hook, Step
 from heaven_core.pipeline import InThread, respond
 from heaven_core.registry import Endpoint, ErrorKey, Handler, Registry
@@ -95,6 +97,43 @@ class App(Store):
     def HEAD(self, path: str, handler: RouteHandler[T], *, thread: bool = False) -> None:
         """Answer HEAD otherwise than by the GET route without its body."""
         self._route("HEAD", path, handler, False, thread)
+
+    def files(
+        self,
+        path: str,
+        directory: str | PathLike[str],
+        *,
+        index: str | None = "index.html",
+        fallback: str | None = None,
+        cache_control: str | None = "no-cache",
+        hashed: str | None = HASHED,
+        precompressed: bool = False,
+        hidden: bool = False,
+        listing: bool = False,
+    ) -> None:
+        """Answer GET and HEAD for the pattern `path`, which ends in `/*`, with the files below `directory`.
+
+        - `index`: the file for a path that ends in a slash; a directory's path without one is sent there by 308;
+        - `fallback`: the file for paths where there is none, as single-page applications want;
+        - `cache_control`: goes on 200, 206 and 304; a file whose name matches the regular expression `hashed` is said
+          to be immutable instead, and has no fallback; without one, names with eight or more hexadecimal digits match;
+        - `precompressed`: see `res.file`;
+        - `hidden`: serve names that begin with a dot, too; `.well-known` always is;
+        - `listing`: a page with the names in a directory that has no index.
+
+        Nothing outside of `directory` is served. Routes of your own for the same paths come before it. Raises
+        `ValueError` for a malformed or duplicate pattern, `TypeError` and `ValueError` for other arguments.
+        """
+        if not path.endswith("/*"):
+            raise ValueError(f'app.files() takes a pattern that ends in "/*", not {path!r}')
+        served = Directory(
+            directory, index=index, fallback=fallback, cache_control=cache_control, hashed=hashed,
+            precompressed=precompressed, hidden=hidden, listing=listing,
+        )  # fmt: skip
+        self._registry.add(Endpoint("GET", Pattern.parse(path), served.serve, False, False))
+        # `*` is never empty, so the directory's own path needs routes, of which somebody may want another use.
+        for own in {path[:-1], path[:-2] or "/"}:
+            self._registry.add(Endpoint("GET", Pattern.parse(own), served.serve, False, False), yields=True)
 
     def before(self, pattern: str, hook: Hook, methods: Iterable[str] | None = None, body: bool = False) -> None:
         """Run `hook` before the handlers of all paths that match, from the broadest pattern to the narrowest.

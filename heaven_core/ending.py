@@ -6,6 +6,7 @@ final and the deferred work may run. `heaven_core.machine` has the first half.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Final, Generic, NoReturn, Protocol, TypeAlias, TypeVar
 
@@ -37,7 +38,7 @@ class Ending(Generic[S]):
     """State, need and ledger of one response, and the answers that any body has in common."""
 
     __slots__ = (
-        "_announced", "_calls", "_file_is_open", "_left", "_pending", "_request", "_response", "_rest", "_runtime",
+        "_announced", "_calls", "_left", "_open_files", "_pending", "_request", "_response", "_rest", "_runtime",
         "_sent", "_state", "_unclosed", "need",
     )  # fmt: skip
 
@@ -54,7 +55,7 @@ class Ending(Generic[S]):
         self._announced = 0
         self._left: int | None = None
         self._rest: list[Event] = []  # what follows the FileRange under way
-        self._file_is_open = False
+        self._open_files = 0
         self._unclosed: list[S] = []
         self.need: Need[S]  # from start() on, never None
 
@@ -98,7 +99,7 @@ class Ending(Generic[S]):
         """The file or stream has been closed, or given up; `error` is what closing it raised."""
         need = self.need if self._state != states.IDLE and self._state != states.IDLE_LEFT else None
         if type(need) is CloseFile:
-            self._file_is_open = False
+            self._open_files -= 1
         elif type(need) is CloseStream:
             del self._unclosed[0]
         else:
@@ -108,6 +109,8 @@ class Ending(Generic[S]):
         if self._state == states.BROKEN:
             self._ask_to_close()
             return ()
+        if self._state == states.PASSING_OVER:
+            return self._pass_over()
         return self._wind_up()
 
     def disconnected(self, sent: int = 0) -> Events:
@@ -119,9 +122,12 @@ class Ending(Generic[S]):
         state = self._state
         if state == states.IDLE:
             self._state = states.IDLE_LEFT
-        elif state == states.OPENING:
+        elif state == states.OPENING or state == states.OPENING_SIBLING or state == states.LISTING:
             self._decide("disconnected")
             self._state = states.OPENING_LEFT
+        elif state == states.PASSING_OVER:
+            self._decide("disconnected")
+            self._state = states.CLOSING  # and the need stays what it is
         elif state == states.HEADING or state == states.STREAMING:
             self._decide("disconnected")
             self._ask_to_close()
@@ -133,6 +139,10 @@ class Ending(Generic[S]):
             self._state = states.FINISHED_LEFT if type(self.need) is Finished else states.CLOSING_LEFT
             return events
         return ()
+
+    @abstractmethod
+    def _pass_over(self) -> Events:
+        """What was opened last was no good, and is closed again."""
 
     def _hand_out(self, events: list[Event]) -> Events:
         """Up to the next `FileRange`, which has to be delivered before the rest can follow; or all of them."""
@@ -169,7 +179,7 @@ class Ending(Generic[S]):
         return (Deferred(tuple(self._calls)),) if self._calls else ()
 
     def _ask_to_close(self) -> bool:
-        if self._file_is_open:
+        if self._open_files:
             self.need = CloseFile()
         elif self._unclosed:
             self.need = CloseStream(self._unclosed[0])

@@ -12,7 +12,7 @@ from heaven_core.answer import Answer
 from heaven_core.events import Start
 from heaven_core.record import Record
 
-__all__ = ["Note", "Recorder", "explain_head", "explain_refusal"]
+__all__ = ["Note", "Recorder", "explain_coding", "explain_head", "explain_refusal"]
 
 
 @final
@@ -53,6 +53,11 @@ def explain_refusal(status: int, record: Recorder) -> None:
     record(Note(*_REFUSALS[status]))
 
 
+def explain_coding(coding: str, record: Recorder) -> None:
+    """Record that a file that was encoded beforehand goes out in place of the one asked for."""
+    record(Note(f"the client takes {coding}, and a file so encoded lies beside the one asked for", "RFC 9110 §12.5.3"))
+
+
 _REFUSALS: Final = {
     304: ("the client has this representation already: If-None-Match or If-Modified-Since", "RFC 9110 §13.2.2"),
     412: ("the client expects another representation: If-Match or If-Unmodified-Since", "RFC 9110 §13.2.2"),
@@ -70,4 +75,5 @@ _SOURCES: Final = {
     b"cache-control": "RFC 9111 §5.2",
     b"content-disposition": "RFC 6266 §4",
     b"content-encoding": "RFC 9110 §8.4",
+    b"vary": "RFC 9110 §12.5.5",
 }

@@ -186,7 +186,7 @@ class ResponseHeaders(Headers):
             return
         line_value = check_value(name, value)
         if line_name == b"vary":
-            line_value = self._new_members(line_value)
+            line_value = self.new_members(line_value)
             if not line_value:
                 return
         self._own().append((line_name, line_value))
@@ -231,7 +231,7 @@ class ResponseHeaders(Headers):
             self._shared = False
         return self.fields
 
-    def _new_members(self, value: bytes) -> bytes:
+    def new_members(self, value: bytes) -> bytes:
         """Of the members of a Vary value, those that no line has yet (RFC 9110 §12.5.5); all of them after a `*`."""
         known = {member.strip().lower() for name, line in self.fields if name == b"vary" for member in line.split(b",")}
         if b"*" in known:

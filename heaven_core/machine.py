@@ -15,21 +15,19 @@ from heaven_core.answer import Answer
 from heaven_core.ending import Events, RequestHead
 from heaven_core.events import Chunk, End, Reset
 from heaven_core.explain import Recorder
-from heaven_core.files import file_fields, status_of_open_error
 from heaven_core.framing import has_content
 from heaven_core.headers import Field
 from heaven_core.items import encode_item
-from heaven_core.needs import FileInfo, NextItem, OpenFile
+from heaven_core.needs import NextItem
+from heaven_core.opening import Opening
 from heaven_core.runtime import Runtime
-from heaven_core.sized import Sized
-from heaven_core.sources import AnyIterable, FileSource, StreamSource
+from heaven_core.sources import AnyIterable, FileSource, StreamSource, held_by
 from heaven_core.sse import HEARTBEAT
 
 __all__ = ["Machine"]
 
 S = TypeVar("S")
 
-_TEXTS: Final = {403: "403 Forbidden\n", 404: "404 Not Found\n"}
 _EVENT_STREAM_FIELDS: Final[tuple[Field, ...]] = (
     (b"cache-control", b"no-cache"),
     (b"x-accel-buffering", b"no"),
@@ -37,7 +35,7 @@ _EVENT_STREAM_FIELDS: Final[tuple[Field, ...]] = (
 
 
 @final
-class Machine(Sized[S]):
+class Machine(Opening[S]):
     """One response on its way.
 
     `adopt` turns a body into the kind of stream that this driver can iterate and close; it must not run the user's
@@ -70,7 +68,8 @@ class Machine(Sized[S]):
         # now could no longer be honoured, and an abort in a step would end the driver. The head itself follows later.
         response.start()
         source = response.source
-        in_use = () if type(source) is not StreamSource else (source.iterable,)
+        held = None if source is None else held_by(source)
+        in_use = () if held is None else (held,)
         self._unclosed = [self._adopt(iterable) for iterable in (*in_use, *(response.released or ()))]
         if state == states.IDLE_LEFT or response.gone:
             return self._wind_up()
@@ -83,9 +82,7 @@ class Machine(Sized[S]):
         if not has_content("GET", response.code):
             return self._without_body(response.fields, None, None)
         if type(source) is FileSource:
-            self._state = states.OPENING
-            self.need = OpenFile(source.path, source.within)
-            return ()
+            return self._ask_for(source)
         if response.tagged:
             return self._fail(TypeError("res.etag = AUTO needs a body that is known: give the stream a tag"), "headers")
         fields, current = self._validated(self._stream_fields(source), False)
@@ -99,31 +96,6 @@ class Machine(Sized[S]):
         self._state = states.HEADING
         self.need = NextItem(self._unclosed[0], source.head_timeout)
         return ()
-
-    def opened(self, info: FileInfo) -> Events:
-        """The file is open, and this is what `fstat` says of it."""
-        state = self._state
-        source = self._response.source
-        if state == states.OPENING_LEFT:
-            self._file_is_open = True
-            return self._wind_up()
-        if state != states.OPENING or type(source) is not FileSource:
-            self._out_of_turn("opened")
-        self._file_is_open = True
-        fields, replaced = file_fields(source, info, self._response.fields, self._runtime)
-        return self._file(fields, info.size, source.content_type, replaced)
-
-    def open_failed(self, error: BaseException) -> Events:
-        """There is no open file: 404 and 403 where the error says so (SPEC 3), else a 500."""
-        if self._state == states.OPENING_LEFT:
-            return self._wind_up()
-        if self._state != states.OPENING:
-            self._out_of_turn("open_failed")
-        status = status_of_open_error(error)
-        if status == 500:
-            return self._fail(error, "file")
-        self._response.become(status, _TEXTS[status])
-        return self._whole(self._response.encode())
 
     def produced(self, item: object) -> Events:
         """The stream has yielded `item`."""

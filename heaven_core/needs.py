@@ -4,21 +4,36 @@ from __future__ import annotations
 
 from typing import Final, Generic, TypeAlias, TypeVar, final
 
+from heaven_core.binaryfile import BinaryFile
 from heaven_core.outcome import Outcome
 from heaven_core.record import Record
 
-__all__ = ["CloseFile", "CloseStream", "Deliver", "FileInfo", "Finished", "Need", "NextItem", "OpenFile"]
+__all__ = [
+    "CloseFile",
+    "CloseStream",
+    "Deliver",
+    "FileInfo",
+    "Finished",
+    "ListDirectory",
+    "Need",
+    "NextItem",
+    "OpenFile",
+    "UseFile",
+]
 
 S = TypeVar("S")
 
 
 @final
 class FileInfo(Record):
-    """What `fstat` said of the open descriptor: `size` in bytes, `mtime_ns` in nanoseconds since the epoch."""
+    """What `fstat` said of the open descriptor: `size` in bytes, `mtime_ns` in nanoseconds since the epoch.
+
+    `mtime_ns` is `None` for what has no such time: a file in memory.
+    """
 
     __slots__ = ("size", "mtime_ns")
 
-    def __init__(self, size: int, mtime_ns: int) -> None:
+    def __init__(self, size: int, mtime_ns: int | None) -> None:
         self.size: Final = size
         self.mtime_ns: Final = mtime_ns
 
@@ -30,6 +45,33 @@ class OpenFile(Record):
     __slots__ = ("path", "within")
 
     def __init__(self, path: str, within: str | None = None) -> None:
+        self.path: Final = path
+        self.within: Final = within
+
+
+@final
+class UseFile(Record):
+    """Find out about `file`, which the application has opened: answer `opened(info)` or `open_failed(error)`.
+
+    `CloseFile` then only ends its use: the file itself is closed by a `CloseStream` that follows.
+    """
+
+    __slots__ = ("file",)
+
+    def __init__(self, file: BinaryFile) -> None:
+        self.file: Final = file
+
+
+@final
+class ListDirectory(Record):
+    """Read the names in the directory `path` below `within`, or, if that is empty, in `within` itself.
+
+    Answer `listed(entries)` or `open_failed(error)`.
+    """
+
+    __slots__ = ("path", "within")
+
+    def __init__(self, path: str, within: str) -> None:
         self.path: Final = path
         self.within: Final = within
 
@@ -68,7 +110,7 @@ class CloseStream(Record, Generic[S]):
 
 @final
 class CloseFile(Record):
-    """Close the file that was opened last, and answer `closed(error)`."""
+    """Close the file that was opened last, of two the second, and answer `closed(error)`."""
 
     __slots__ = ()
 
@@ -83,4 +125,4 @@ class Finished(Record):
         self.outcome: Final = outcome
 
 
-Need: TypeAlias = OpenFile | NextItem[S] | Deliver | CloseStream[S] | CloseFile | Finished
+Need: TypeAlias = OpenFile | UseFile | ListDirectory | NextItem[S] | Deliver | CloseStream[S] | CloseFile | Finished

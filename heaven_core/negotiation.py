@@ -1,4 +1,4 @@
-"""Media types in requests: the parameters of a Content-Type, and which offer an Accept field prefers."""
+"""Media types in requests, and what a client prefers: the parameters of a Content-Type, the weights of an Accept."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-__all__ = ["accepts", "parse_media_type"]
+__all__ = ["accepts", "parse_media_type", "weights_of"]
 
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 §5.6.2
 _QUOTED: Final = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)  # RFC 9110 §5.6.4
@@ -69,6 +69,34 @@ def accepts(header_lines: Sequence[str], offers: Sequence[str]) -> str | None:
     return best
 
 
+def weights_of(header_lines: Sequence[str]) -> dict[str, int]:
+    """The weights of a field whose members are names, such as Accept-Encoding (RFC 9110 §12.4.2), in thousandths.
+
+    Names are in lower case, and of equal ones the first counts. Malformed members are skipped.
+    """
+    found: dict[str, int] = {}
+    for line in header_lines:
+        for element in _ELEMENTS.findall(line):
+            name, semicolon, parameter = element.strip(" \t").partition(";")
+            name = name.rstrip(" \t").lower()
+            weight = _weight_of(parameter.strip(" \t")) if semicolon else 1000
+            if weight is not None and _TOKEN.fullmatch(name) is not None:
+                found.setdefault(name, weight)
+    return found
+
+
+def _weight_of(parameter: str) -> int | None:
+    name, equals, value = parameter.partition("=")
+    if not equals or name.lower() != "q" or _WEIGHT.fullmatch(value) is None:
+        return None
+    return _thousandths(value)
+
+
+def _thousandths(weight: str) -> int:
+    whole, _, fraction = weight.partition(".")
+    return int(whole + fraction.ljust(3, "0"))
+
+
 def _weight(kind: str, subtype: str, params: dict[str, str], ranges: list[_Range]) -> int:
     """In thousandths: that of the most specific range that matches, the first of several alike; 0 without one."""
     weight = 0
@@ -106,8 +134,7 @@ def _parse_range(element: str) -> _Range | None:
         if name == "q":  # what followed the weight were extensions, which RFC 9110 has given up
             if _WEIGHT.fullmatch(value) is None:
                 return None
-            whole, _, fraction = value.partition(".")
-            return kind, subtype, params, int(whole + fraction.ljust(3, "0"))
+            return kind, subtype, params, _thousandths(value)
         params[name] = value.lower()
     return kind, subtype, params, 1000
 

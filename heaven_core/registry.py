@@ -67,9 +67,9 @@ class Registry:
         """Tell the application of an error."""
         self._report(error, where)
 
-    def add(self, endpoint: Endpoint) -> None:
-        """Raises `ValueError` for a second route with this method and pattern."""
-        self.router.add(endpoint.method, endpoint.pattern, endpoint)
+    def add(self, endpoint: Endpoint, *, yields: bool = False) -> None:
+        """Raises `ValueError` for a second route with this method and pattern, unless one of them `yields`."""
+        self.router.add(endpoint.method, endpoint.pattern, endpoint, yields=yields)
         self._endpoints.append(endpoint)
 
     def check(self) -> None:

@@ -6,15 +6,15 @@ from collections.abc import Callable
 from datetime import datetime
 from http import HTTPStatus
 from os import PathLike
-from typing import TYPE_CHECKING, Final, Literal, NoReturn, TypeGuard, final
+from typing import TYPE_CHECKING, Final, NoReturn, TypeGuard, final
 
+from heaven_core.binaryfile import BinaryFile
 from heaven_core.checks import check_str
-from heaven_core.cookies import cookie_identity, set_cookie
 from heaven_core.errors import Abort, ResponseStarted
 from heaven_core.events import DeferredCall, When
 from heaven_core.headers import ResponseHeaders, check_value
 from heaven_core.location import make_location
-from heaven_core.metadata import Metadata
+from heaven_core.response_cookies import CookieSetter
 from heaven_core.sources import AnyIterable, FileSource, StreamSource
 
 if TYPE_CHECKING:
@@ -26,11 +26,10 @@ _TEXT: Final = "text/plain; charset=utf-8"
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _BUILT_IN: Final = frozenset({str, bytes, dict, list, type(None), bytearray, memoryview})
 _WHENS: Final = frozenset({"always", "complete", "failed"})
-_SAMESITE = Literal["Lax", "Strict", "None"]
 
 
 @final
-class Response(Metadata):
+class Response(CookieSetter):
     """What a handler answers. Every setter and method checks its arguments at once and leaves nothing half set.
 
     All of them raise `ResponseStarted` once the response has been aborted or has started.
@@ -104,8 +103,8 @@ class Response(Metadata):
         """Send the client to `location` (RFC 9110 §15.4): 307, 308 if `permanent`, else the status given.
 
         The location is made a legal URI-reference. `local=True` refuses another origin. A body, file or stream set
-        before is dropped; the handler goes on. Raises `ValueError` for a location that can't be made legal, for one
-        that is not local, and for a status that is no redirect; `TypeError` for a location that is no `str`.
+        before is dropped; the handler goes on. Raises `ValueError` for what can't be made a legal location, is not
+        local, or is no such status; `TypeError`.
         """
         self.check_open()
         if status not in _REDIRECTS:
@@ -121,24 +120,36 @@ class Response(Metadata):
 
     def file(
         self,
-        path: str | PathLike[str],
+        path: str | PathLike[str] | BinaryFile,
         filename: str | None = None,
         *,
         within: str | PathLike[str] | None = None,
+        name: str | None = None,
         content_type: str | None = None,
         charset: str | None = "utf-8",
         content_encoding: str | None = None,
+        precompressed: bool = False,
         etag: str | None = None,
+        last_modified: datetime | float | None = None,
     ) -> None:
-        """Answer with a file from disk: inline, or as an attachment called `filename`.
+        """Answer with a file: from disk, or open already. Inline, or as an attachment called `filename`.
 
-        It is opened once, after the hooks: 404 and 403 are decided then. With `within=` the path is relative to that
-        directory and can't leave it; without, it is taken as it is and must not be the client's text. The type
-        comes from the extension unless given; `charset` goes on `text/*`; the tag is made of size and modification time
-        unless `etag` is given. Clients get ranges of it, 304 and 412 as they ask. Raises `TypeError`, `ValueError`.
+        A path is opened once, after the hooks: 404 and 403 are decided then. With `within=` it is relative to that
+        directory and can't leave it; without, it is taken as it is and must not be the client's text. A file that is
+        open, in binary mode, or a `BytesIO`, is sent whole wherever its position is, and closed afterwards.
+
+        The type comes from the extension of `name`, else of the path; `charset` goes on `text/*`. `etag` and
+        `last_modified` take the place of what size and modification time say. Clients get ranges, 304 and 412 as they
+        ask. `precompressed=True` sends what lies beside the file as `.br`, `.zst` or `.gz` to those that take it,
+        unless it is older. Raises `TypeError`, `ValueError`.
         """
         self.check_open()
-        self.take(FileSource(path, filename, within, content_type, charset, content_encoding, etag))
+        self.take(
+            FileSource(
+                path, filename, within=within, name=name, content_type=content_type, charset=charset,
+                content_encoding=content_encoding, precompressed=precompressed, etag=etag, last_modified=last_modified,
+            )
+        )  # fmt: skip
 
     def stream(
         self,
@@ -195,59 +206,6 @@ class Response(Metadata):
             self.deferred = [call]
         else:
             self.deferred.append(call)
-
-    def cookie(
-        self,
-        name: str,
-        value: str,
-        *,
-        path: str | None = "/",
-        domain: str | None = None,
-        max_age: int | None = None,
-        expires: datetime | None = None,
-        secure: bool = False,
-        httponly: bool = False,
-        samesite: _SAMESITE | None = "Lax",
-        partitioned: bool = False,
-    ) -> None:
-        """Set a cookie (RFC 6265bis §4.1). The same name, domain and path replaces the one set before.
-
-        `max_age` in seconds; `expires` an aware `datetime`. What needs another attribute (`samesite="None"`,
-        `partitioned`, the `__Host-` and `__Secure-` prefixes) is refused without it. Raises `TypeError`, `ValueError`.
-        """
-        self._set_cookie(
-            set_cookie(
-                name, value, path=path, domain=domain, max_age=max_age, expires=expires, secure=secure,
-                httponly=httponly, samesite=samesite, partitioned=partitioned,
-            )
-        )  # fmt: skip
-
-    def delete_cookie(
-        self,
-        name: str,
-        *,
-        path: str | None = "/",
-        domain: str | None = None,
-        secure: bool = False,
-        httponly: bool = False,
-        samesite: _SAMESITE | None = "Lax",
-        partitioned: bool = False,
-    ) -> None:
-        """Make the client forget a cookie: give `path`, `domain` and the attributes that it was set with."""
-        self._set_cookie(
-            set_cookie(
-                name, "", path=path, domain=domain, max_age=0, secure=secure, httponly=httponly,
-                samesite=samesite, partitioned=partitioned,
-            )
-        )  # fmt: skip
-
-    def _set_cookie(self, line: str) -> None:
-        identity = cookie_identity(line)
-        headers = self.headers
-        others = [other for other in headers.get_all("Set-Cookie") if cookie_identity(other) != identity]
-        headers.remove("Set-Cookie")
-        for value in (*others, line):
-            headers.add("Set-Cookie", value)
 
     def _check_body(self, value: object) -> None:
         if isinstance(value, (str, bytes, bytearray, memoryview, dict, list)):

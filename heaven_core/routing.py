@@ -105,24 +105,35 @@ class Router(Generic[E]):
     each GET route were a HEAD route too (RFC 9110 §9.3.2), unless one of its own has the same pattern.
     """
 
-    __slots__ = ("_registered", "_tables")
+    __slots__ = ("_registered", "_tables", "_yielding")
 
     def __init__(self) -> None:
         self._tables: Final[dict[str, _Table[E]]] = {}
         self._registered: Final[dict[tuple[str, str], Pattern]] = {}
+        self._yielding: Final[set[tuple[str, str]]] = set()
 
-    def add(self, method: str, pattern: Pattern, endpoint: E) -> None:
-        """Register a route. Raises `ValueError` for a second one of the method that matches the same paths."""
+    def add(self, method: str, pattern: Pattern, endpoint: E, *, yields: bool = False) -> None:
+        """Register a route. Raises `ValueError` for a second one of the method that matches the same paths.
+
+        One that `yields` gives way to a route that is there, or comes later.
+        """
         if not pattern.segments:
             raise ValueError("the pattern '*' is for hooks; a route for every path takes two: '/' and '/*'")
         shape = pattern.shape
-        known = self._registered.get((method, shape))
-        if known is not None:
+        key = (method, shape)
+        known = self._registered.get(key)
+        if known is not None and yields:
+            return
+        if known is not None and key not in self._yielding:
             raise ValueError(
                 f"{method} {pattern.text} is already registered"
                 + (f" as {known.text}: the two match the same paths" if known.text != pattern.text else "")
             )
-        self._registered[method, shape] = pattern
+        self._registered[key] = pattern
+        if yields:
+            self._yielding.add(key)
+        else:
+            self._yielding.discard(key)
         self._tables.setdefault(method, _Table()).put(pattern, endpoint)
         if method == "GET" and ("HEAD", shape) not in self._registered:
             self._tables.setdefault("HEAD", _Table()).put(pattern, endpoint)

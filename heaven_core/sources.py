@@ -3,45 +3,90 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, Iterable
+from datetime import datetime
 from os import PathLike
 from typing import Final, TypeAlias, TypeGuard, final
 
+from heaven_core.binaryfile import HeldFile, check_binary_file, is_binary_file, name_of
+from heaven_core.checks import check_str
 from heaven_core.disposition import content_disposition
 from heaven_core.headers import check_value
 from heaven_core.mediatypes import content_type as content_type_of
-from heaven_core.validators import make_etag
+from heaven_core.validators import make_etag, make_last_modified
 
-__all__ = ["AnyIterable", "FileSource", "StreamSource"]
+__all__ = ["AnyIterable", "DirectorySource", "FileSource", "StreamSource", "held_by", "is_same", "path_text"]
 
 AnyIterable: TypeAlias = AsyncIterable[object] | Iterable[object]
 
 
 @final
 class FileSource:
-    """What `res.file` was asked for, checked: nothing has been opened yet."""
+    """What `res.file` was asked for, checked: nothing has been opened yet. Raises `TypeError`, `ValueError`.
 
-    __slots__ = ("content_encoding", "content_type", "disposition", "etag", "path", "within")
+    The file is at `path`, or is open already: then it is `held`. `etag` and `last_modified` (seconds since the epoch)
+    are those that were given, `cache_control` goes on 200, 206 and 304 only. Where there is no such file, the client is
+    sent to `directory_location` if it is a directory; else `otherwise` takes its place.
+    """
+
+    __slots__ = (
+        "cache_control", "content_encoding", "content_type", "directory_location", "disposition", "etag", "held",
+        "last_modified", "otherwise", "path", "precompressed", "within",
+    )  # fmt: skip
 
     def __init__(
         self,
-        path: object,
-        filename: str | None,
-        within: object,
-        content_type: str | None,
-        charset: str | None,
-        content_encoding: str | None,
-        etag: str | None,
+        file: object,
+        filename: str | None = None,
+        *,
+        within: object = None,
+        name: str | None = None,
+        content_type: str | None = None,
+        charset: str | None = "utf-8",
+        content_encoding: str | None = None,
+        precompressed: bool = False,
+        etag: str | None = None,
+        last_modified: datetime | float | None = None,
+        cache_control: bytes | None = None,
+        directory_location: bytes | None = None,
+        otherwise: FileSource | DirectorySource | None = None,
     ) -> None:
-        self.path: Final = _path(path, "the path")
-        self.within: Final = None if within is None else _path(within, "within=")
+        held = None if isinstance(file, str) or _is_path(file) or not is_binary_file(file) else check_binary_file(file)
+        self.path: Final = path_text(file, "the path of a file") if held is None else ""
+        if held is not None:
+            _check_held(within, precompressed)
+        known_as = self.path if held is None else name_of(held) or filename or ""
+        if precompressed and content_encoding is not None:
+            raise ValueError("precompressed=True finds out the content_encoding: leave out one of them")
+        self.held: Final = None if held is None else HeldFile(held)
+        self.within: Final = None if within is None else path_text(within, "within= of a file")
         if content_type is None:
-            content_type = content_type_of(self.path.rpartition("/")[2], charset)
+            known_as = known_as if name is None else check_str("name=", name)
+            content_type = content_type_of(known_as.rpartition("/")[2], charset)
         self.content_type: Final = check_value("Content-Type", content_type)
         self.content_encoding: Final = (
             None if content_encoding is None else check_value("Content-Encoding", content_encoding)
         )
+        self.precompressed: Final = bool(precompressed)
         self.etag: Final = None if etag is None else make_etag(etag).encode("ascii")
+        self.last_modified: Final = None if last_modified is None else make_last_modified(last_modified)
         self.disposition: Final = None if filename is None else content_disposition(filename).encode("ascii")
+        self.cache_control: Final = cache_control
+        self.directory_location: Final = directory_location
+        self.otherwise: Final = otherwise
+
+
+@final
+class DirectorySource:
+    """A directory whose entries are to be listed: `title` heads the page, `hidden` lets names with a dot be on it."""
+
+    __slots__ = ("hidden", "otherwise", "path", "title", "within")
+
+    def __init__(self, path: str, within: str, title: str, hidden: bool, otherwise: FileSource | None) -> None:
+        self.path: Final = path
+        self.within: Final = within
+        self.title: Final = title
+        self.hidden: Final = hidden
+        self.otherwise: Final = otherwise
 
 
 @final
@@ -68,22 +113,45 @@ class StreamSource:
         self.head_timeout: Final = _seconds("head_timeout", head_timeout)
 
 
-def _path(path: object, what: str) -> str:
+def held_by(source: FileSource | StreamSource) -> AnyIterable | None:
+    """What has to be closed once `source` is done with; nothing of a path that has not been opened."""
+    return source.iterable if type(source) is StreamSource else source.held
+
+
+def is_same(one: AnyIterable, other: AnyIterable) -> bool:
+    """Whether closing the one closes the other."""
+    return _closed_by(one) is _closed_by(other)
+
+
+def _closed_by(held: AnyIterable) -> object:
+    return held.file if type(held) is HeldFile else held
+
+
+def _check_held(within: object, precompressed: bool) -> None:
+    if within is not None:
+        raise ValueError("within= is where a path is looked for, and this file is open already: leave it out")
+    if precompressed:
+        raise ValueError("precompressed=True looks for siblings of a path, and this file is open already: leave it out")
+
+
+def path_text(path: object, what: str) -> str:
+    """A path as text. Raises `TypeError`, which calls it `what`, if it is none."""
     if isinstance(path, str):
         return path
     if not _is_path(path):
-        raise TypeError(f"{what} of a file must be str or PathLike, not {type(path).__name__}: {path!r}")
+        or_open = ", or an open binary file" if what == "the path of a file" else ""
+        raise TypeError(f"{what} must be str or PathLike{or_open}, not {type(path).__name__}: {path!r}")
     return _text(path.__fspath__(), what)
-
-
-def _is_path(value: object) -> TypeGuard[PathLike[str]]:
-    return isinstance(value, PathLike)
 
 
 def _text(path: object, what: str) -> str:
     if not isinstance(path, str):
-        raise TypeError(f"{what} of a file must be text, not {type(path).__name__}: {path!r}; see os.fsdecode()")
+        raise TypeError(f"{what} must be text, not {type(path).__name__}: {path!r}; see os.fsdecode()")
     return path
+
+
+def _is_path(value: object) -> TypeGuard[PathLike[str]]:
+    return isinstance(value, PathLike)
 
 
 def _check_iterable(source: object) -> None:

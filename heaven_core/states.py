@@ -28,28 +28,32 @@ __all__ = ["INPUTS", "NAMES", "STATES", "TRANSITIONS"]
 
 IDLE: Final = 0  # nothing has been asked
 IDLE_LEFT: Final = 1  # ... and the client has gone
-OPENING: Final = 2  # OpenFile
-OPENING_LEFT: Final = 3  # OpenFile is under way, and the client has gone
-HEADING: Final = 4  # NextItem; the head waits for the first item
-STREAMING: Final = 5  # NextItem; the head is out
-STREAMING_LEFT: Final = 6  # CloseStream; the answer to a NextItem is still owed
-SENDING: Final = 7  # Deliver, for a FileRange
-ENDING: Final = 8  # Deliver, for End or Reset
-CLOSING: Final = 9  # CloseStream or CloseFile
-CLOSING_LEFT: Final = 10  # ... and the answer to a Deliver is still owed
-FINISHED: Final = 11  # Finished
-FINISHED_LEFT: Final = 12  # Finished; the answer to a Deliver is still owed
-BROKEN: Final = 13  # the driver called out of turn: CloseStream or CloseFile, then Finished
+OPENING: Final = 2  # OpenFile or UseFile
+OPENING_SIBLING: Final = 3  # OpenFile, for what may go out in place of the file that is open
+PASSING_OVER: Final = 4  # CloseFile, for a sibling that is no good; the file that it stands for stays open
+LISTING: Final = 5  # ListDirectory
+OPENING_LEFT: Final = 6  # OpenFile, UseFile or ListDirectory is under way, and the client has gone
+HEADING: Final = 7  # NextItem; the head waits for the first item
+STREAMING: Final = 8  # NextItem; the head is out
+STREAMING_LEFT: Final = 9  # CloseStream; the answer to a NextItem is still owed
+SENDING: Final = 10  # Deliver, for a FileRange
+ENDING: Final = 11  # Deliver, for End or Reset
+CLOSING: Final = 12  # CloseStream or CloseFile
+CLOSING_LEFT: Final = 13  # ... and the answer to a Deliver is still owed
+FINISHED: Final = 14  # Finished
+FINISHED_LEFT: Final = 15  # Finished; the answer to a Deliver is still owed
+BROKEN: Final = 16  # the driver called out of turn: CloseStream or CloseFile, then Finished
 
 NAMES: Final = (
-    "IDLE", "IDLE_LEFT", "OPENING", "OPENING_LEFT", "HEADING", "STREAMING", "STREAMING_LEFT", "SENDING", "ENDING",
-    "CLOSING", "CLOSING_LEFT", "FINISHED", "FINISHED_LEFT", "BROKEN",
+    "IDLE", "IDLE_LEFT", "OPENING", "OPENING_SIBLING", "PASSING_OVER", "LISTING", "OPENING_LEFT", "HEADING",
+    "STREAMING", "STREAMING_LEFT", "SENDING", "ENDING", "CLOSING", "CLOSING_LEFT", "FINISHED", "FINISHED_LEFT",
+    "BROKEN",
 )  # fmt: skip
 STATES: Final = tuple(range(len(NAMES)))
 
 INPUTS: Final = (
-    "start", "opened", "open_failed", "produced", "exhausted", "stream_failed", "elapsed", "delivered", "closed",
-    "disconnected",
+    "start", "opened", "open_failed", "listed", "produced", "exhausted", "stream_failed", "elapsed", "delivered",
+    "closed", "disconnected",
 )  # fmt: skip
 
 _Guards = dict[int, str]
@@ -72,13 +76,42 @@ TRANSITIONS: Final[dict[tuple[int, str], _Guards]] = {
     (IDLE_LEFT, "disconnected"): {IDLE_LEFT: "always"},
     # Opening
     (OPENING, "opened"): {
+        OPENING_SIBLING: "the client takes a coding, and precompressed siblings were asked for",
         SENDING: "there are bytes to send",
         ENDING: "none: HEAD, an empty file, 304, 412, 416, or a failure that became a 500",
     },
-    (OPENING, "open_failed"): {ENDING: "404, 403 or 500, whole"},
+    (OPENING, "open_failed"): {
+        OPENING: "another file takes its place",
+        LISTING: "a listing takes its place",
+        ENDING: "404, 403, 308 to the directory, or 500, whole",
+    },
     (OPENING, "disconnected"): {OPENING_LEFT: "always"},
+    (OPENING_SIBLING, "opened"): {
+        PASSING_OVER: "the sibling is older than its file",
+        SENDING: "there are bytes to send",
+        ENDING: "none, as with any file",
+    },
+    (OPENING_SIBLING, "open_failed"): {
+        OPENING_SIBLING: "there is none, but the client takes another coding, too",
+        SENDING: "there is none: the file itself has bytes to send",
+        ENDING: "the file itself has none to send, or the failure became a 500",
+    },
+    (OPENING_SIBLING, "disconnected"): {OPENING_LEFT: "always"},
+    (PASSING_OVER, "closed"): {
+        OPENING_SIBLING: "the client takes another coding, too",
+        SENDING: "the file itself has bytes to send",
+        ENDING: "it has none to send",
+    },
+    (PASSING_OVER, "disconnected"): {CLOSING: "always"},
+    (LISTING, "listed"): {ENDING: "always, whole"},
+    (LISTING, "open_failed"): {
+        OPENING: "another file takes its place",
+        ENDING: "404, 403 or 500, whole",
+    },
+    (LISTING, "disconnected"): {OPENING_LEFT: "always"},
     (OPENING_LEFT, "opened"): {CLOSING: "the late descriptor is closed"},
     (OPENING_LEFT, "open_failed"): _AFTERWARDS,
+    (OPENING_LEFT, "listed"): _AFTERWARDS,
     (OPENING_LEFT, "disconnected"): {OPENING_LEFT: "always"},
     # A stream before its head
     (HEADING, "produced"): {

@@ -4,19 +4,33 @@ from __future__ import annotations
 
 import math
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final, assert_never, final
 
 import anyio
 from anyio.lowlevel import checkpoint
+from anyio.to_thread import run_sync as run_in_thread
 
 from heaven_asgi.types import Message, Send
 from heaven_asgi.waiting import Waiting, Woken
 from heaven_core.errors import ClientDisconnected
 from heaven_core.events import Chunk, Deferred, DeferredCall, End, Event, FileRange, Reset, Start
 from heaven_core.machine import Machine
-from heaven_core.needs import CloseFile, CloseStream, Deliver, Finished, NextItem, OpenFile
+from heaven_core.needs import (
+    CloseFile,
+    CloseStream,
+    Deliver,
+    Finished,
+    ListDirectory,
+    NextItem,
+    OpenFile,
+    UseFile,
+)
 from heaven_io.cancelling import cancellations, is_own_cancellation
 from heaven_io.files import READ_SIZE, ReadableFile, open_async
+from heaven_io.held import use_async
+from heaven_io.listing import list_directory
+from heaven_io.opening import open_file
 from heaven_io.streams import Stream
 
 __all__ = ["Driver"]
@@ -43,7 +57,7 @@ class Driver:
         "_broken",
         "_closing_limit",
         "_error",
-        "_file",
+        "_files",
         "_greed",
         "_http1",
         "_lost",
@@ -64,9 +78,9 @@ class Driver:
         self._http1: Final = http1
         self._closing_limit: Final = closing_limit
         self._waiting: Waiting | None = None
-        self._file: ReadableFile | None = None
+        self._files: Final[list[ReadableFile]] = []  # a file, and a precompressed sibling that goes out in its place
         self._sent = 0
-        self._error: OSError | None = None  # of the disk
+        self._error: Exception | None = None  # of the disk
         self._lost = False  # nothing can be sent any more
         self._broken: Exception | None = None  # of `send`, while a stream was silent
         self._greed = 0
@@ -79,7 +93,7 @@ class Driver:
             await self._drive(machine.start())
         except BaseException as error:
             events = machine.disconnected(self._sent)
-            if type(machine.need) is OpenFile:
+            if type(machine.need) in (OpenFile, UseFile, ListDirectory):
                 events += machine.open_failed(error)  # what is opened too late closes itself
             with anyio.CancelScope(shield=True):
                 await self._drive(events)
@@ -107,13 +121,14 @@ class Driver:
                 case Deliver():
                     error, self._error = self._error, None
                     events = machine.delivered(self._sent, error)
-                case OpenFile():
+                case OpenFile() | UseFile():
                     events = await self._open(need)
+                case ListDirectory():
+                    events = await self._list(need)
                 case CloseStream():
                     events = machine.closed(await _close(need.stream.aclose, self._closing_limit))
                 case CloseFile():
-                    file, self._file = self._file, None
-                    events = machine.closed(None if file is None else await _close(file.close, self._closing_limit))
+                    events = machine.closed(await _close(self._files.pop().close, self._closing_limit))
                 case Finished():
                     return
                 case _:
@@ -163,10 +178,11 @@ class Driver:
         end = offset + event.count
         if event.count > READ_SIZE:
             self._watching()
-        while offset < end and self._file is not None:
+        file = self._files[-1]
+        while offset < end:
             try:
-                data = await self._file.read_at(offset, min(READ_SIZE, end - offset))
-            except OSError as error:
+                data = await file.read_at(offset, min(READ_SIZE, end - offset))
+            except Exception as error:  # of an open file that is the application's own it can be any
                 self._error = error
                 return
             if not data:
@@ -177,12 +193,23 @@ class Driver:
             offset += len(data)
             self._sent += len(data)
 
-    async def _open(self, need: OpenFile) -> tuple[Event, ...]:
+    async def _open(self, need: OpenFile | UseFile) -> tuple[Event, ...]:
         try:
-            self._file = await open_async(need.path, need.within)
+            if type(need) is UseFile:
+                file = await use_async(need.file)
+            else:
+                file = await open_async(partial(open_file, need.path, need.within))
         except Exception as error:
             return self._machine.open_failed(error)
-        return self._machine.opened(self._file.info)
+        self._files.append(file)
+        return self._machine.opened(file.info)
+
+    async def _list(self, need: ListDirectory) -> tuple[Event, ...]:
+        try:
+            entries = await run_in_thread(list_directory, need.path, need.within)
+        except Exception as error:
+            return self._machine.open_failed(error)
+        return self._machine.listed(entries)
 
     async def _next(self, need: NextItem[Stream]) -> tuple[Event, ...]:
         machine = self._machine

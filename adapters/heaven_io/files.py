@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Callable
 from functools import partial
 from typing import Final, Protocol, final
 
@@ -15,25 +16,24 @@ from anyio.lowlevel import checkpoint
 
 from heaven_core.needs import FileInfo
 from heaven_io.detached import Job, begin
-from heaven_io.opening import OpenedFile, open_file
+from heaven_io.opening import OpenedFile
 from heaven_io.windows import Window
 
 __all__ = ["READ_SIZE", "ReadableFile", "open_async"]
 
-# Bytes to read at a time. What is not in memory costs the way to a thread and back, some 80 µs, whatever its size. By
-# benchmarks/read_size.py, 1 GiB hot, CPython 3.11, two cores, in MiB/s on asyncio, trio and uvloop:
-#   64 KiB 670, 670, 1560; 128 KiB 1950, 1320, 1720; 256 KiB 2500, 2520, 3190; 512 KiB 4520, 4550, 5460.
-# 256 KiB is the most that leaves room for the server's own copy and the unsent rest of the one before, within the
-# 1 MiB that a response may cost.
-READ_SIZE: Final = 256 * 1024
+# Bytes to read at a time. What is not in memory costs the way to a thread and back, some 80 µs, whatever its size, so
+# that larger reads alone go faster (benchmarks/read_size.py). But a server keeps what it could not send yet beside what
+# it is given next: 16 downloads to slow clients take 11 MiB at 256 KiB, 6.6 at 128 and 3.6 at 64. Through uvicorn
+# (benchmarks/downloads.py) 128 KiB is no slower than 256, and others wait less; 64 KiB loses 38 % on asyncio.
+READ_SIZE: Final = 128 * 1024
 
 
 class ReadableFile(Protocol):
     """A regular file, open for reading."""
 
     @property
-    def fd(self) -> int:
-        """The descriptor, for calls that take one. It is valid until `close`."""
+    def fd(self) -> int | None:
+        """The descriptor, for calls that take one, if there is one. It is valid until `close`."""
         ...
 
     @property
@@ -50,18 +50,18 @@ class ReadableFile(Protocol):
         ...
 
 
-async def open_async(path: str | bytes, within: str | bytes | None) -> ReadableFile:
-    """Open a file as `open_file` does, in a thread.
+async def open_async(opening: Callable[[], OpenedFile]) -> ReadableFile:
+    """Call `opening` in a thread; what it has opened, to be read.
 
-    The opening runs to its end also when this is cancelled; a file that was opened too late is closed.
+    It runs to its end also when this is cancelled; a file that was opened too late is closed.
 
     Raises:
-        OSError: as `open_file` says.
+        OSError: as `opening` does.
 
     """
     if anyio.get_cancelled_exc_class() is asyncio.CancelledError:
-        return await _opened(begin(partial(_open_on_asyncio, path, within), "opening a file"))
-    return await _opened(begin(partial(_open_in_thread, path, within), "opening a file"))
+        return await _opened(begin(partial(_open_on_asyncio, opening), "opening a file"))
+    return await _opened(begin(partial(_open_in_thread, opening), "opening a file"))
 
 
 async def _opened(job: Job[ReadableFile | OSError]) -> ReadableFile:
@@ -80,11 +80,11 @@ async def _close_late(file: ReadableFile | OSError) -> None:
         await file.close()
 
 
-async def _open_on_asyncio(path: str | bytes, within: str | bytes | None) -> ReadableFile | OSError:
+async def _open_on_asyncio(opening: Callable[[], OpenedFile]) -> ReadableFile | OSError:
     opened: list[OpenedFile] = []
 
     def opener(_: str, __: int) -> int:
-        opened.append(open_file(path, within))
+        opened.append(opening())
         return opened[0].fd
 
     try:
@@ -95,9 +95,9 @@ async def _open_on_asyncio(path: str | bytes, within: str | bytes | None) -> Rea
     return _AsyncioFile(file, opened[0])
 
 
-async def _open_in_thread(path: str | bytes, within: str | bytes | None) -> ReadableFile | OSError:
+async def _open_in_thread(opening: Callable[[], OpenedFile]) -> ReadableFile | OSError:
     try:
-        return _ThreadFile(await anyio.to_thread.run_sync(open_file, path, within))
+        return _ThreadFile(await anyio.to_thread.run_sync(opening))
     except OSError as error:
         return error
 
@@ -114,7 +114,7 @@ class _AsyncioFile:
         self._position = 0
         self._closed = False
         self._window: Final = Window(opened.fd)
-        self.fd: Final = opened.fd
+        self.fd: Final[int] = opened.fd
         self.info: Final = opened.info
 
     async def read_at(self, offset: int, count: int) -> bytes:
@@ -150,7 +150,7 @@ class _ThreadFile:
     def __init__(self, opened: OpenedFile) -> None:
         self._closed = False
         self._window: Final = Window(opened.fd)
-        self.fd: Final = opened.fd
+        self.fd: Final[int] = opened.fd
         self.info: Final = opened.info
 
     async def read_at(self, offset: int, count: int) -> bytes:

@@ -19,7 +19,7 @@ from typing import Final, final
 from heaven_core.needs import FileInfo
 from heaven_core.record import Record
 
-__all__ = ["OpenedFile", "open_file"]
+__all__ = ["OpenedFile", "open_directory", "open_file", "stays_inside"]
 
 # Opening a FIFO must not wait for a writer, nor may opening a terminal make it ours.
 _FILE: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
@@ -69,6 +69,23 @@ def open_file(path: str | bytes, within: str | bytes | None) -> OpenedFile:
         os.close(fd)
         raise
     return OpenedFile(fd, info.st_size, info.st_mtime_ns)
+
+
+def open_directory(path: str, within: str) -> int:
+    """A descriptor of the directory `path` below `within`, to read its names. Raises as `open_file` does."""
+    try:
+        return _open_below(os.fsencode(within), (path.encode() or b".") + b"/")
+    except ValueError as error:
+        raise FileNotFoundError(EILSEQ, os.strerror(EILSEQ), path) from error
+
+
+def stays_inside(path: str, within: str) -> bool:
+    """Whether what `path` below `within` leads to, through whatever symlinks, is there and below it, too."""
+    try:
+        _resolve(os.fsencode(within), path.encode())
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def _open_below(root: bytes, name: bytes) -> int:

@@ -10,7 +10,16 @@ from heaven_core.errors import ClientDisconnected
 from heaven_core.events import Chunk, Deferred, End, Event, FileRange, Reset, Start
 from heaven_core.headers import Headers
 from heaven_core.machine import Machine
-from heaven_core.needs import CloseFile, CloseStream, Deliver, Finished, NextItem, OpenFile
+from heaven_core.needs import (
+    CloseFile,
+    CloseStream,
+    Deliver,
+    Finished,
+    ListDirectory,
+    NextItem,
+    OpenFile,
+    UseFile,
+)
 from heaven_core.sources import AnyIterable
 from heaven_core.testing.disk import Disk, OpenedFile
 from heaven_core.testing.exchange import Exchange
@@ -59,7 +68,7 @@ class Pulled:
 class Driver:
     """Performs the events of one machine, in memory. Short enough to be read as an example of a driver."""
 
-    __slots__ = ("_app", "_disk", "_exchange", "_file", "_leave_after", "_machine", "_sent")
+    __slots__ = ("_app", "_disk", "_exchange", "_files", "_leave_after", "_machine", "_sent")
 
     def __init__(
         self, app: App, disk: Disk, machine: Machine[Pulled], exchange: Exchange, leave_after: int | None
@@ -69,7 +78,7 @@ class Driver:
         self._machine: Final = machine
         self._exchange: Final = exchange
         self._leave_after: Final = leave_after
-        self._file: OpenedFile | None = None
+        self._files: Final[list[OpenedFile]] = []  # a file, and a precompressed sibling that goes out in its place
         self._sent = 0
 
     async def run(self) -> None:
@@ -85,13 +94,18 @@ class Driver:
                 await self._perform(event)
             need = machine.need
             match need:
-                case OpenFile():
+                case OpenFile() | UseFile():
                     try:
-                        self._file = self._disk.open(need)
-                    except OSError as error:
+                        self._files.append(self._disk.open(need))
+                    except Exception as error:  # of an open file that is the application's own it can be any
                         events = machine.open_failed(error)
                     else:
-                        events = machine.opened(self._file.info)
+                        events = machine.opened(self._files[-1].info)
+                case ListDirectory():
+                    try:
+                        events = machine.listed(self._disk.entries(need))
+                    except OSError as error:
+                        events = machine.open_failed(error)
                 case NextItem():
                     try:
                         item = await need.stream.next()
@@ -108,8 +122,7 @@ class Driver:
                 case CloseStream():
                     events = machine.closed(await need.stream.close())
                 case CloseFile():
-                    assert self._file is not None  # the machine asks for what it was told of
-                    self._file.close()
+                    self._files.pop().close()
                     events = machine.closed()
                 case Finished():
                     return
@@ -127,7 +140,7 @@ class Driver:
             case Chunk():
                 exchange.body += event.data
             case FileRange():
-                data = b"" if self._file is None else self._file.read(event.offset, event.count)
+                data = self._files[-1].read(event.offset, event.count)
                 exchange.body += data
                 self._sent = len(data)
             case End():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from heaven_io.files import ReadableFile, open_async
+from heaven_io.opening import open_file
 
 pytestmark = pytest.mark.anyio
 
@@ -33,6 +35,10 @@ def path(tmp_path: Path) -> Path:
     path = tmp_path / "file"
     path.write_bytes(bytes(range(256)) * 4)
     return path
+
+
+async def open_path(path: str | bytes, within: str | None) -> ReadableFile:
+    return await open_async(partial(open_file, path, within))
 
 
 def descriptors_of(path: Path) -> list[str]:
@@ -66,18 +72,19 @@ class Settling:
 class TestOpening:
     async def test_what_fstat_said(self, path: Path) -> None:
         os.utime(path, ns=(5, 1_700_000_000_123_456_789))
-        file = await open_async(str(path), None)
+        file = await open_path(str(path), None)
         assert (file.info.size, file.info.mtime_ns) == (1024, 1_700_000_000_123_456_789)
+        assert file.fd is not None
         assert os.fstat(file.fd).st_ino == path.stat().st_ino
         await file.close()
         assert descriptors_of(path) == []
 
     async def test_confined(self, path: Path) -> None:
-        file = await open_async("file", str(path.parent))
+        file = await open_path("file", str(path.parent))
         assert await file.read_at(0, 2) == b"\x00\x01"
         await file.close()
         with pytest.raises(FileNotFoundError):
-            await open_async("../file", str(path.parent))
+            await open_path("../file", str(path.parent))
 
     @pytest.mark.parametrize(
         ("name", "error"),
@@ -93,7 +100,7 @@ class TestOpening:
     async def test_errors_are_those_of_open_file(self, name: str | bytes, error: type[Exception], path: Path) -> None:
         os.mkfifo(path.with_name("fifo"))
         with pytest.raises(error):
-            await open_async(name, str(path.parent))
+            await open_path(name, str(path.parent))
 
     async def test_twenty_cancelled_ones_leak_nothing(self, path: Path) -> None:
         """Each is cancelled a little later than the one before: before, while and after the thread opens it."""
@@ -101,7 +108,7 @@ class TestOpening:
         settling = Settling()
 
         async def owner() -> None:
-            opened.append(await open_async(str(path), None))
+            opened.append(await open_path(str(path), None))
 
         for turns in range(20):
             async with anyio.create_task_group() as group:
@@ -121,7 +128,7 @@ class TestOpening:
         settling = Settling()
         for turns in range(3):
             async with anyio.create_task_group() as group:
-                group.start_soon(open_async, str(path.with_name("none")), None)
+                group.start_soon(open_path, str(path.with_name("none")), None)
                 for _ in range(turns):
                     await anyio.sleep(0)
                 group.cancel_scope.cancel()
@@ -132,13 +139,13 @@ class TestOpening:
 class TestReading:
     async def test_any_place_in_any_order(self, path: Path) -> None:
         whole = path.read_bytes()
-        file = await open_async(str(path), None)
+        file = await open_path(str(path), None)
         for offset, count in [(0, 10), (10, 10), (500, 100), (0, 1024), (1000, 100), (1024, 5), (5000, 5), (3, 0)]:
             assert await file.read_at(offset, count) == whole[offset : offset + count]
         await file.close()
 
     async def test_a_file_that_shrank_gives_less_and_then_nothing(self, path: Path) -> None:
-        file = await open_async(str(path), None)
+        file = await open_path(str(path), None)
         os.truncate(path, 600)
         assert len(await file.read_at(500, 500)) == 100
         assert await file.read_at(600, 500) == b""
@@ -146,7 +153,7 @@ class TestReading:
 
     async def test_reads_at_the_same_time_do_not_disturb_each_other(self, path: Path) -> None:
         whole = path.read_bytes()
-        file = await open_async(str(path), None)
+        file = await open_path(str(path), None)
 
         async def check(offset: int) -> None:
             assert await file.read_at(offset, 50) == whole[offset : offset + 50]
@@ -159,7 +166,7 @@ class TestReading:
     async def test_a_cancelled_read_disturbs_neither_the_next_one_nor_the_closing(self, path: Path) -> None:
         whole = path.read_bytes()
         for turns in range(20):
-            file = await open_async(str(path), None)
+            file = await open_path(str(path), None)
             async with anyio.create_task_group() as group:
                 group.start_soon(file.read_at, 100, 300)
                 for _ in range(turns):
@@ -173,7 +180,7 @@ class TestReading:
 
 class TestClosing:
     async def test_once(self, path: Path) -> None:
-        file = await open_async(str(path), None)
+        file = await open_path(str(path), None)
         await file.close()
         reused = os.open(path, os.O_RDONLY)
         await file.close()
@@ -181,7 +188,7 @@ class TestClosing:
 
     async def test_also_when_cancelled(self, path: Path) -> None:
         settling = Settling()
-        file = await open_async(str(path), None)
+        file = await open_path(str(path), None)
         with anyio.CancelScope() as scope:
             scope.cancel()
             await file.close()
@@ -195,7 +202,7 @@ class TestNativeCancellation:
     @staticmethod
     def test_nothing_leaks_whenever_it_comes(path: Path, caplog: pytest.LogCaptureFixture) -> None:
         async def owner() -> None:
-            file = await open_async(str(path), None)
+            file = await open_path(str(path), None)
             try:
                 while True:
                     await file.read_at(0, 1000)
@@ -224,7 +231,7 @@ def test_reading_is_slicing(size: int, offset: int, count: int, tmp_path_factory
     path.write_bytes(data)
 
     async def test() -> bytes:
-        file = await open_async(str(path), None)
+        file = await open_path(str(path), None)
         try:
             return await file.read_at(offset, count)
         finally:

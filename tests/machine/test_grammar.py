@@ -7,6 +7,7 @@ leaving at any time.
 from __future__ import annotations
 
 from errno import EMFILE
+from io import BytesIO
 from typing import Final
 
 import pytest
@@ -15,13 +16,33 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from typing_extensions import override
 
-from heaven_core import Chunk, Deferred, End, Event, FileInfo, FileRange, Machine, Request, Reset, Response, Start
+from heaven_core import (
+    Chunk,
+    Deferred,
+    End,
+    Entry,
+    Event,
+    FileInfo,
+    FileRange,
+    Machine,
+    Request,
+    Reset,
+    Response,
+    Start,
+)
 from heaven_core.events import When
-from heaven_core.needs import CloseFile, CloseStream, Deliver, Finished, NextItem, OpenFile
-from heaven_core.sources import AnyIterable
+from heaven_core.needs import CloseFile, CloseStream, Deliver, Finished, ListDirectory, NextItem, OpenFile, UseFile
+from heaven_core.sources import AnyIterable, DirectorySource, FileSource, held_by
 from heaven_core.testing import Clock
 
 WHENS: Final[tuple[When, ...]] = ("always", "complete", "failed")
+CODINGS: Final = (b"accept-encoding", b"br, gzip")
+ERRORS: Final = (
+    FileNotFoundError(2, "no"),
+    PermissionError(13, "no"),
+    IsADirectoryError(21, "directory"),
+    OSError(EMFILE, "many"),
+)
 ITEMS: Final = st.one_of(st.binary(max_size=5), st.text(max_size=5), st.none())
 
 
@@ -29,7 +50,7 @@ class Exchange(RuleBasedStateMachine):
     """One response, from start to Finished and beyond."""
 
     @initialize(
-        body=st.sampled_from(["buffered", "file", "stream", "sse"]),
+        body=st.sampled_from(["buffered", "file", "precompressed", "directory", "held", "stream", "sse"]),
         method=st.sampled_from(["GET", "HEAD"]),
         status=st.sampled_from([200, 204, 205, 304, 404]),
         replaced=st.integers(0, 2),
@@ -46,8 +67,16 @@ class Exchange(RuleBasedStateMachine):
         response.status = status
         if body == "buffered":
             response.body = text
-        elif body == "file":
-            response.file("/f")
+        elif body == "file" or body == "precompressed":
+            response.file("/f", precompressed=body == "precompressed")
+        elif body == "directory":
+            listing = DirectorySource("d", "/", "/d/", False, FileSource("/fallback"))
+            response.take(FileSource("d/index.html", directory_location=b"./d/", otherwise=listing))
+        elif body == "held":
+            response.file(BytesIO(b"held"))
+            held = held_by(response.source) if response.source is not None else None
+            assert held is not None
+            streams.append(held)
         else:
             streams.append([b"item"])
             response.stream(streams[-1], sse=body == "sse", length=length)
@@ -62,7 +91,7 @@ class Exchange(RuleBasedStateMachine):
         self.sent_of_files = 0
         self.left = False
         self.machine: Machine[AnyIterable] = Machine(
-            response, Request[object](method, "/"), Clock().runtime(), lambda it: it
+            response, Request[object](method, "/", fields=[CODINGS]), Clock().runtime(), lambda it: it
         )
         self.perform(self.machine.start())
 
@@ -75,14 +104,23 @@ class Exchange(RuleBasedStateMachine):
         """Whether the machine waits for this now."""
         return hasattr(self, "machine") and type(self.machine.need) is kind
 
-    @precondition(lambda self: self.needs(OpenFile))
-    @rule(size=st.integers(0, 9))
-    def open(self, size: int) -> None:
-        self.files_opened += 1
-        self.perform(self.machine.opened(FileInfo(size, 0)))
+    def opens(self) -> bool:
+        """Whether it waits for a file, or for a directory that takes its place."""
+        return self.needs(OpenFile) or self.needs(UseFile) or self.needs(ListDirectory)
 
-    @precondition(lambda self: self.needs(OpenFile))
-    @rule(error=st.sampled_from([FileNotFoundError(2, "no"), PermissionError(13, "no"), OSError(EMFILE, "many")]))
+    @precondition(lambda self: self.needs(OpenFile) or self.needs(UseFile))
+    @rule(size=st.integers(0, 9), mtime_ns=st.none() | st.integers(0, 2))
+    def open(self, size: int, mtime_ns: int | None) -> None:
+        self.files_opened += 1
+        self.perform(self.machine.opened(FileInfo(size, mtime_ns)))
+
+    @precondition(lambda self: self.needs(ListDirectory))
+    @rule(names=st.lists(st.sampled_from(["a", "b<", ".c"])))
+    def list_directory(self, names: list[str]) -> None:
+        self.perform(self.machine.listed([Entry(name, None, 0) for name in names]))
+
+    @precondition(lambda self: self.opens())
+    @rule(error=st.sampled_from(ERRORS))
     def fail_to_open(self, error: OSError) -> None:
         self.perform(self.machine.open_failed(error))
 
@@ -197,7 +235,7 @@ class Exchange(RuleBasedStateMachine):
             return
         self.perform(self.machine.disconnected())
         for _ in range(10):
-            if self.needs(OpenFile):
+            if self.opens():
                 self.fail_to_open(FileNotFoundError(2, "no"))
             elif self.needs(CloseStream):
                 self.close_stream(None)

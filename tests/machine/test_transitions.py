@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from errno import EMFILE
+from errno import EISDIR, EMFILE
+from io import BytesIO
 from typing import Final
 
 import pytest
 
-from heaven_core import FileInfo, LocalProtocolError, Machine, Request, Response
+from heaven_core import Entry, FileInfo, LocalProtocolError, Machine, Request, Response
 from heaven_core.needs import CloseFile, CloseStream, Finished
-from heaven_core.sources import AnyIterable
+from heaven_core.sources import AnyIterable, DirectorySource, FileSource
 from heaven_core.states import INPUTS, NAMES, STATES, TRANSITIONS
 from heaven_core.testing import Clock
 
@@ -74,6 +75,29 @@ def _replaced_by_file(res: Response) -> None:
     res.file("/f")
 
 
+def _precompressed_file(res: Response) -> None:
+    res.file("/f", precompressed=True)
+
+
+def _encoded_already(res: Response) -> None:
+    res.headers = "Content-Encoding", "gzip"
+    res.file("/f", precompressed=True)
+
+
+def _directory(res: Response) -> None:
+    fallback = FileSource("/fallback")
+    listing = DirectorySource("d", "/", "/d/", False, fallback)
+    res.take(FileSource("d/index.html", within="/", directory_location=b"./d/", otherwise=listing))
+
+
+def _file_with_fallback(res: Response) -> None:
+    res.take(FileSource("/f", otherwise=FileSource("/fallback")))
+
+
+def _held_file(res: Response) -> None:
+    res.file(BytesIO(b"hello"))
+
+
 BODIES: Final[dict[str, Body]] = {
     "buffered": _buffered,
     "impossible": _impossible,
@@ -87,20 +111,33 @@ BODIES: Final[dict[str, Body]] = {
     "replaced": _replaced,
     "replaced by a stream": _replaced_by_stream,
     "replaced by a file": _replaced_by_file,
+    "precompressed file": _precompressed_file,
+    "encoded already": _encoded_already,
+    "directory": _directory,
+    "file with a fallback": _file_with_fallback,
+    "held file": _held_file,
 }
 
 # Two parts of a file of five bytes, each sent by itself. A file of no bytes has none, and other bodies have no ranges.
 RANGES: Final = (b"range", b"bytes=0-0,2-3")
+CODINGS: Final = (b"accept-encoding", b"br, gzip")
 
 # Each input with the arguments that make a difference.
 CALLS: Final[dict[str, list[Input]]] = {
     "start": [lambda machine: machine.start()],
-    "opened": [lambda machine: machine.opened(FileInfo(5, 0)), lambda machine: machine.opened(FileInfo(0, 0))],
+    "opened": [
+        lambda machine: machine.opened(FileInfo(5, 0)),
+        lambda machine: machine.opened(FileInfo(0, 0)),
+        lambda machine: machine.opened(FileInfo(5, 2_000_000_000)),
+        lambda machine: machine.opened(FileInfo(0, 2_000_000_000)),
+    ],
     "open_failed": [
         lambda machine: machine.open_failed(FileNotFoundError(2, "gone")),
         lambda machine: machine.open_failed(PermissionError(13, "no")),
+        lambda machine: machine.open_failed(IsADirectoryError(EISDIR, "directory")),
         lambda machine: machine.open_failed(OSError(EMFILE, "too many")),
     ],
+    "listed": [lambda machine: machine.listed([Entry("a", 1, 0)])],
     "produced": [
         lambda machine: machine.produced(b"ab"),
         lambda machine: machine.produced(""),
@@ -126,15 +163,17 @@ def _machine(body: Body, method: str, path: Iterable[Input]) -> Machine[AnyItera
     response = Response()
     body(response)
     machine: Machine[AnyIterable] = Machine(
-        response, Request[object](method, "/", fields=[RANGES]), Clock().runtime(), lambda it: it
+        response, Request[object](method, "/", fields=[RANGES, CODINGS]), Clock().runtime(), lambda it: it
     )
     for call in path:
         call(machine)
     return machine
 
 
-def _signature(machine: Machine[AnyIterable]) -> str:
-    return f"{machine.state} {'' if machine.state.startswith('IDLE') else machine.need!r}"
+def _signature(machine: Machine[AnyIterable], path: tuple[Input, ...]) -> str:
+    """What makes one machine behave as another. Of a sibling that also is what the file itself was like."""
+    way = str(path) if machine.state in ("OPENING_SIBLING", "PASSING_OVER") else ""
+    return f"{machine.state} {'' if machine.state.startswith('IDLE') else machine.need!r} {way}"
 
 
 def _walk() -> dict[tuple[str, str], dict[str, str]]:
@@ -147,7 +186,7 @@ def _walk() -> dict[tuple[str, str], dict[str, str]]:
             while paths:
                 path = paths.pop()
                 machine = _machine(body, method, path)
-                signature = _signature(machine)
+                signature = _signature(machine, path)
                 if signature in known:
                     continue
                 known.add(signature)

@@ -14,6 +14,7 @@ PATHS = sorted(ROOT.glob("heaven_core/**/*.py"))
 ALLOWED = frozenset(
     {
         "__future__",
+        "abc",
         "collections",
         "collections.abc",
         "dataclasses",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from typing import Final
 
-from heaven_core import Context, FileInfo, Request, Response
+from heaven_core import Context, Request, Response
 from heaven_core.files import etag_of
 from tests.table.kit import (
     NOSNIFF,
@@ -36,6 +37,8 @@ FILES_ON_DISK: Final[dict[str, bytes]] = {
     "pages/grün.txt": HELLO,
     "a.tar.gz": b"\x1f\x8b",
     "secret.txt": b"secret",
+    "app.js": b"plain",
+    "app.js.gz": b"packed",
 }
 # Modification time of all of them, in seconds since the epoch.
 MTIME: Final = 999_000_000.0
@@ -45,7 +48,7 @@ CHANGED: Final = ("last-modified", "Tue, 28 Aug 2001 12:00:00 GMT")
 
 def tag(content: bytes) -> tuple[str, str]:
     """The ETag that a file of this size and the time of them all has; what makes it is tested elsewhere."""
-    return ("etag", etag_of(FileInfo(len(content), int(MTIME * 1_000_000_000)), MTIME + 60).decode())
+    return ("etag", etag_of(len(content), int(MTIME * 1_000_000_000), MTIME + 60).decode())
 
 
 TAG: Final = tag(HELLO)
@@ -187,6 +190,36 @@ FILES.put(
 FILES.put(
     "confined-beyond-ascii", confined, served(HELLO, TEXT, TAG, CHANGED), Ask(target="/gr%C3%BCn.txt"), route="/*",
     file=HELLO, shows="A name beyond ASCII.",
+)  # fmt: skip
+
+
+@FILES.add(served(DATA, "application/pdf", ("etag", '"v1"'), CHANGED), file=DATA)
+async def file_in_memory(req: Request, res: Response, ctx: Context) -> None:
+    """What was made in memory, with validators and a name of its own."""
+    res.file(BytesIO(DATA), name="a.pdf", etag="v1", last_modified=MTIME)
+
+
+def precompressed(req: Request, res: Response, ctx: Context) -> None:
+    res.file("app.js", within=root_of(ctx), precompressed=True)
+
+
+_VARY: Final = ("vary", "Accept-Encoding")
+_SCRIPT: Final = "text/javascript; charset=utf-8"
+_PACKED_TAG: Final = ("etag", tag(b"packed")[1][:-1] + '-gzip"')
+FILES.put(
+    "precompressed-plain", precompressed, served(b"plain", _SCRIPT, _VARY, tag(b"plain"), CHANGED),
+    file=b"plain", shows="A client that takes no coding.",
+)  # fmt: skip
+FILES.put(
+    "precompressed", precompressed,
+    served(b"packed", _SCRIPT, _VARY, ("content-encoding", "gzip"), _PACKED_TAG, CHANGED),
+    Ask(headers=(("Accept-Encoding", "br, gzip"),)),
+    file=b"packed", shows="One that takes the coding of a sibling.",
+)  # fmt: skip
+FILES.put(
+    "precompressed-known", precompressed, bodiless(304, _VARY, _PACKED_TAG),
+    Ask(headers=(("Accept-Encoding", "gzip"), ("If-None-Match", _PACKED_TAG[1]))),
+    shows="One that has it already.",
 )  # fmt: skip
 
 

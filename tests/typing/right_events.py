@@ -4,8 +4,19 @@ from __future__ import annotations
 
 from typing import assert_never, assert_type
 
+from heaven_core.binaryfile import BinaryFile
 from heaven_core.events import Chunk, Deferred, DeferredCall, End, Event, FileRange, Reset, Start
-from heaven_core.needs import CloseFile, CloseStream, Deliver, Finished, Need, NextItem, OpenFile
+from heaven_core.needs import (
+    CloseFile,
+    CloseStream,
+    Deliver,
+    Finished,
+    ListDirectory,
+    Need,
+    NextItem,
+    OpenFile,
+    UseFile,
+)
 from heaven_core.outcome import Outcome
 
 
@@ -42,6 +53,10 @@ def needs_by_match(need: Need[bytes]) -> Outcome | None:
     match need:
         case OpenFile():
             assert_type(need.within, str | None)
+        case UseFile():
+            assert_type(need.file, BinaryFile)
+        case ListDirectory():
+            assert_type(need.within, str)
         case NextItem():
             assert_type(need.stream, bytes)
             assert_type(need.timeout, float | None)
@@ -57,7 +72,9 @@ def needs_by_match(need: Need[bytes]) -> Outcome | None:
 def needs_by_type(need: Need[object]) -> Outcome | None:
     if type(need) is NextItem or type(need) is CloseStream:
         return None
-    if type(need) is OpenFile or type(need) is CloseFile or type(need) is Deliver:
+    if type(need) is OpenFile or type(need) is UseFile or type(need) is ListDirectory:
+        return None
+    if type(need) is CloseFile or type(need) is Deliver:
         return None
     if type(need) is Finished:
         return need.outcome

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from heaven_core.events import Chunk, Deferred, End, Event, FileRange, Start
-from heaven_core.needs import CloseFile, CloseStream, Deliver, Finished, Need, OpenFile
+from heaven_core.needs import CloseFile, CloseStream, Deliver, Finished, ListDirectory, Need, OpenFile, UseFile
 
 
 def forgets_reset(event: Event) -> int:
@@ -24,7 +24,7 @@ def forgets_file_range(event: Event) -> int:
 
 def forgets_next_item(need: Need[object]) -> int:
     match need:  # type: ignore[exhaustive-match]
-        case OpenFile() | CloseStream() | CloseFile() | Deliver() | Finished():
+        case OpenFile() | UseFile() | ListDirectory() | CloseStream() | CloseFile() | Deliver() | Finished():
             return 1
     return 0
 

@@ -1,0 +1,100 @@
+"""Files to be read where a call may block: in worker threads, and in drivers that have a thread for each request."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from io import BufferedRandom, BufferedReader, FileIO
+from stat import S_ISREG
+from threading import Lock
+from typing import Final, Protocol, final
+
+from heaven_core.binaryfile import BinaryFile
+from heaven_core.needs import FileInfo, OpenFile, UseFile
+from heaven_io.opening import OpenedFile, open_file
+
+__all__ = ["BlockingFile", "HeldReader", "duplicate", "open_blocking"]
+
+
+class BlockingFile(Protocol):
+    """What the machine was told to be open."""
+
+    @property
+    def info(self) -> FileInfo:
+        """Its size, and when it was changed."""
+        ...
+
+    def read_at(self, offset: int, count: int) -> bytes:
+        """At most `count` bytes from `offset` on, and at least one; none only at the end."""
+        ...
+
+    def close(self) -> None:
+        """Close it; a file of the application's own is only read no more."""
+        ...
+
+
+def open_blocking(need: OpenFile | UseFile) -> BlockingFile:
+    """Do what the machine needs.
+
+    Raises:
+        OSError: as `heaven_io.opening.open_file` does.
+        Exception: what an open file of the application's own raises when its size is asked for.
+
+    """
+    if type(need) is OpenFile:
+        return _Descriptor(open_file(need.path, need.within))
+    opened = duplicate(need.file)
+    return HeldReader(need.file) if opened is None else _Descriptor(opened)
+
+
+def duplicate(file: BinaryFile) -> OpenedFile | None:
+    """A descriptor of our own of a regular file that the application has opened; `None` for anything else.
+
+    The file may be read at any place then, and its position is nobody's business.
+    """
+    raw = file.raw if type(file) is BufferedReader or type(file) is BufferedRandom else file
+    if type(raw) is not FileIO:
+        return None  # a file inside an archive, too, has a descriptor: that of the archive
+    flush: Callable[[], object] | None = getattr(file, "flush", None)
+    if flush is not None:
+        flush()  # what was written to a temporary file may not have got that far
+    info = os.fstat(raw.fileno())
+    return OpenedFile(os.dup(raw.fileno()), info.st_size, info.st_mtime_ns) if S_ISREG(info.st_mode) else None
+
+
+@final
+class HeldReader:
+    """Any open file. The position is one for all who read, so they do so in turn."""
+
+    __slots__ = ("_file", "_lock", "info")
+
+    def __init__(self, file: BinaryFile) -> None:
+        self._file: Final = file
+        self._lock: Final = Lock()
+        self.info: Final = FileInfo(file.seek(0, os.SEEK_END), None)
+
+    def read_at(self, offset: int, count: int) -> bytes:
+        """See `BlockingFile`."""
+        with self._lock:
+            self._file.seek(offset, os.SEEK_SET)
+            return self._file.read(count)
+
+    def close(self) -> None:
+        """Wait until no read is running that a cancelled owner has left behind."""
+        with self._lock:
+            pass
+
+
+@final
+class _Descriptor:
+    __slots__ = ("_fd", "info")
+
+    def __init__(self, opened: OpenedFile) -> None:
+        self._fd: Final = opened.fd
+        self.info: Final = opened.info
+
+    def read_at(self, offset: int, count: int) -> bytes:
+        return os.pread(self._fd, count, offset)
+
+    def close(self) -> None:
+        os.close(self._fd)
