@@ -63,7 +63,8 @@ def test_httpx_on_one_connection(serve: Serve, kind: Kind) -> None:
     """All of them one after the other: after whatever there was, the connection is in step, or a new one works."""
     server = serve("everything")
     asked = 0
-    with httpx.Client(base_url=f"http://127.0.0.1:{server.port}", headers={"Host": "test"}, timeout=PATIENCE) as client:
+    fields = {"Host": "test", "Accept-Encoding": ""}  # httpx would ask for codings that no row names
+    with httpx.Client(base_url=f"http://127.0.0.1:{server.port}", headers=fields, timeout=PATIENCE) as client:
         for scenario in SCENARIOS:
             ask = scenario.ask
             target = ("/mounted" if ask.mounted else "") + scenario.path + ask.target
