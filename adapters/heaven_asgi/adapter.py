@@ -109,14 +109,13 @@ class ASGIAdapter:
     ) -> None:
         """The way of files and streams, through a machine."""
         machine = Machine(response, request, self._runtime, Stream)
-        http1 = scope["http_version"] in HTTP1
+        limit = self._closing_limit
+        until_gone = inbox.wait_until_gone
         if _on_asyncio():
-            await self._run(
-                Driver(machine, send, lambda: AsyncioWaiting(inbox, self._closing_limit), http1, self._closing_limit)
-            )
+            await self._run(Driver(machine, scope, send, lambda: AsyncioWaiting(inbox, limit), until_gone, limit))
         else:
             async with anyio.create_task_group() as group:
-                await self._run(Driver(machine, send, lambda: TrioWaiting(inbox, group), http1, self._closing_limit))
+                await self._run(Driver(machine, scope, send, lambda: TrioWaiting(inbox, group), until_gone, limit))
 
     async def _run(self, driver: Driver) -> None:
         try:

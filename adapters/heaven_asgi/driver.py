@@ -11,8 +11,10 @@ import anyio
 from anyio.lowlevel import checkpoint
 from anyio.to_thread import run_sync as run_in_thread
 
-from heaven_asgi.types import Message, Send
+from heaven_asgi.requests import HTTP1
+from heaven_asgi.types import Message, Scope, Send
 from heaven_asgi.waiting import Waiting, Woken
+from heaven_asgi.zero_copy import extensions_of, left_of, path_of, zero_copy_message
 from heaven_core.errors import ClientDisconnected
 from heaven_core.events import Chunk, Deferred, DeferredCall, End, Event, FileRange, Reset, Start
 from heaven_core.machine import Machine
@@ -26,7 +28,7 @@ from heaven_core.needs import (
     OpenFile,
     UseFile,
 )
-from heaven_io.cancelling import cancellations, is_own_cancellation
+from heaven_io.closing import close_within, given_up
 from heaven_io.files import READ_SIZE, ReadableFile, open_async
 from heaven_io.held import use_async
 from heaven_io.listing import list_directory
@@ -50,32 +52,32 @@ _CANCELLED_BETWEEN: Final = (
 class Driver:
     """One response on its way to `send`. `calls` is the deferred work that came of it.
 
-    `watch` begins to watch for the client's leaving: called once, and only where sending can take long.
+    `watch` begins to watch for the client's leaving: called once, and only where sending can take long. `until_gone`
+    waits until the server is done with the response, which it says in the same way.
     """
 
     __slots__ = (
-        "_broken",
-        "_closing_limit",
-        "_error",
-        "_files",
-        "_greed",
-        "_http1",
-        "_lost",
-        "_machine",
-        "_send",
-        "_sent",
-        "_waiting",
-        "_watch",
-        "calls",
-    )
+        "_broken", "_closing_limit", "_ended", "_error", "_extensions", "_files", "_greed", "_http1", "_length",
+        "_lost", "_machine", "_send", "_sent", "_until_gone", "_waiting", "_watch", "calls",
+    )  # fmt: skip
 
     def __init__(
-        self, machine: Machine[Stream], send: Send, watch: Callable[[], Waiting], http1: bool, closing_limit: float
+        self,
+        machine: Machine[Stream],
+        scope: Scope,
+        send: Send,
+        watch: Callable[[], Waiting],
+        until_gone: Callable[[], Awaitable[None]],
+        closing_limit: float,
     ) -> None:
         self._machine: Final = machine
         self._send: Final = send
         self._watch: Final = watch
-        self._http1: Final = http1
+        self._until_gone: Final = until_gone
+        self._http1: Final[bool] = scope["http_version"] in HTTP1
+        self._extensions: Final = extensions_of(scope)
+        self._length: int | None = None  # of the body, as the head has it
+        self._ended = False  # the server ends the body by itself
         self._closing_limit: Final = closing_limit
         self._waiting: Waiting | None = None
         self._files: Final[list[ReadableFile]] = []  # a file, and a precompressed sibling that goes out in its place
@@ -126,9 +128,9 @@ class Driver:
                 case ListDirectory():
                     events = await self._list(need)
                 case CloseStream():
-                    events = machine.closed(await _close(need.stream.aclose, self._closing_limit))
+                    events = machine.closed(await close_within(self._closing_limit, need.stream.aclose))
                 case CloseFile():
-                    events = machine.closed(await _close(self._files.pop().close, self._closing_limit))
+                    events = machine.closed(await close_within(self._closing_limit, self._files.pop().close))
                 case Finished():
                     return
                 case _:
@@ -149,11 +151,12 @@ class Driver:
                     await checkpoint()
             elif type(event) is Start:
                 fields = [*event.fields, (b"connection", b"close")] if event.close and self._http1 else event.fields
+                self._length = event.length
                 await self._put({"type": "http.response.start", "status": event.status, "headers": fields})
             elif type(event) is FileRange:
                 await self._put_range(event)
             elif type(event) is End:
-                if not ended:
+                if not ended and not self._ended:
                     await self._put({"type": "http.response.body", "body": b"", "more_body": False})
             elif type(event) is Deferred:
                 self.calls = event.calls
@@ -174,11 +177,14 @@ class Driver:
             self._lost = True
 
     async def _put_range(self, event: FileRange) -> None:
+        file = self._files[-1]
+        if event.count > READ_SIZE:
+            # What one read gets is not worth the trouble, and only of what is read here is it known what has left.
+            if self._extensions and file.fd is not None and await self._hand_over(event, file.fd, file.info.size):
+                return
+            self._watching()
         offset = event.offset
         end = offset + event.count
-        if event.count > READ_SIZE:
-            self._watching()
-        file = self._files[-1]
         while offset < end:
             try:
                 data = await file.read_at(offset, min(READ_SIZE, end - offset))
@@ -192,6 +198,27 @@ class Driver:
                 return
             offset += len(data)
             self._sent += len(data)
+
+    async def _hand_over(self, event: FileRange, fd: int, size: int) -> bool:
+        """Let the server send it, if it can."""
+        path = path_of(self._extensions, fd) if event.count == size == self._length else None
+        if path is not None:
+            self._ended = True
+            try:
+                await self._put(path.message)
+                if not self._lost:
+                    await self._until_gone()
+            finally:
+                path.close_later()
+        else:
+            message = zero_copy_message(self._extensions, fd, event.offset, event.count)
+            if message is None:
+                return False
+            self._watching()
+            await self._put(message)
+        if not self._lost:
+            self._sent = left_of(fd, event.offset, event.count)
+        return True
 
     async def _open(self, need: OpenFile | UseFile) -> tuple[Event, ...]:
         try:
@@ -222,7 +249,7 @@ class Driver:
         except Woken as why:
             woken = True
             if why.given_up:
-                machine.report(_given_up(self._closing_limit), "closing")
+                machine.report(given_up(self._closing_limit), "closing")
         except StopAsyncIteration:
             ended = True
         except ClientDisconnected:  # the generator was reading the request
@@ -258,24 +285,3 @@ class Driver:
         if self._waiting is None:
             self._waiting = self._watch()
         return self._waiting
-
-
-async def _close(close: Callable[[], Awaitable[None]], limit: float) -> BaseException | None:
-    """Close under a shield, with a limit; what went wrong is the answer to the machine."""
-    before = cancellations()
-    try:
-        with anyio.move_on_after(limit, shield=True) as scope:
-            await close()
-    except (KeyboardInterrupt, SystemExit):
-        raise
-    except BaseException as error:
-        if is_own_cancellation(error, before):
-            raise
-        return error
-    if scope.cancelled_caught:
-        return _given_up(limit)
-    return None
-
-
-def _given_up(limit: float) -> TimeoutError:
-    return TimeoutError(f"closing it took more than {limit:g} s and was given up")

@@ -28,6 +28,10 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     """Mounts as routers do: the path stays whole, `root_path` says what of it is theirs."""
     if scope["type"] == "lifespan" and "HEAVEN_TEST_NO_LIFESPAN" in os.environ:
         raise NotImplementedError("a router that keeps the lifespan to itself")
+    if scope["type"] == "http" and scope["path"] == "/extensions":
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": " ".join(scope.get("extensions") or ()).encode()})
+        return
     if scope["type"] == "http" and scope["path"].startswith(f"{MOUNT}/"):
         scope = {**scope, "root_path": scope.get("root_path", "") + MOUNT}
     await adapter(scope, receive, send)
