@@ -11,7 +11,7 @@ from heaven_core.context import Context
 from heaven_core.headers import check_value
 from heaven_core.listing import is_hidden
 from heaven_core.location import make_location
-from heaven_core.opening import NOT_FOUND
+from heaven_core.opening import MOVED, NOT_FOUND
 from heaven_core.request import Request
 from heaven_core.response import Response
 from heaven_core.sources import DirectorySource, FileSource, path_text
@@ -69,7 +69,8 @@ class Directory:
             fallback = None if self._is_hashed(last) else self._fallback_file()
             res.take(self._file(path, directory_location=location, otherwise=fallback))
         elif location is not None and not req.raw_path.endswith(b"/"):
-            res.redirect(location.decode("ascii"), permanent=True)
+            res.become(308, MOVED)
+            res.append((b"location", location))
         else:
             res.take(self._file_in_directory(path, req))
 

@@ -24,12 +24,13 @@ from heaven_core.sized import Sized
 from heaven_core.sources import DirectorySource, FileSource
 from heaven_core.typing_backports import override
 
-__all__ = ["NOT_FOUND", "Opening"]
+__all__ = ["MOVED", "NOT_FOUND", "Opening"]
 
 S = TypeVar("S")
 
+MOVED: Final = "308 Permanent Redirect\n"
 NOT_FOUND: Final = "404 Not Found\n"
-_TEXTS: Final = {308: "308 Permanent Redirect\n", 403: "403 Forbidden\n", 404: NOT_FOUND}
+_TEXTS: Final = {308: MOVED, 403: "403 Forbidden\n", 404: NOT_FOUND}
 _ENCODED_ALREADY: Final = "precompressed=True finds out Content-Encoding, but the handler has set it: leave out one"
 
 

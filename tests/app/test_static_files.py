@@ -11,6 +11,7 @@ import pytest
 
 from heaven_core import App, Context, Request, Response
 from heaven_core.directory import HASHED
+from heaven_core.opening import MOVED
 from heaven_core.testing import Client, Disk, Exchange
 from tests.handlers.kit import fields_of, loose
 
@@ -94,6 +95,7 @@ def test_a_directory_without_its_slash_is_sent_there(method: str, target: str, l
     assert answer.status == (404 if location is None else 308)
     assert answer.headers.get("location") == location
     assert "cache-control" not in answer.headers
+    assert answer.body == (b"" if method == "HEAD" else b"404 Not Found\n" if location is None else MOVED.encode())
 
 
 def test_no_redirect_leads_to_another_host() -> None:
