@@ -10,6 +10,7 @@ from tests.table.kit import Ask
 from tests.wire.conftest import Serve
 from tests.wire.raw import Raw, fetch, read_answers, write_request
 from tests.wire.runs import Run
+from tests.wire.servers import GRANIAN, Kind
 
 
 @pytest.mark.parametrize("path", ["/async-stream-that-fails", "/sync-stream-that-fails", "/shorter-than-promised"])
@@ -26,7 +27,7 @@ def test_what_was_yielded_arrives_and_the_body_is_not_whole(path: str, serve: Se
 
 
 @pytest.mark.parametrize("ranges", ["", "bytes=1-", "bytes=0-33554431,33554433-"])
-def test_a_file_that_shrinks_while_it_is_sent(ranges: str, serve: Serve) -> None:
+def test_a_file_that_shrinks_while_it_is_sent(ranges: str, serve: Serve, kind: Kind) -> None:
     """SPEC 3: a short body never looks whole, and the next response never mixes into it."""
     server = serve("everything")
     run = Run(server)
@@ -45,4 +46,8 @@ def test_a_file_that_shrinks_while_it_is_sent(ranges: str, serve: Serve) -> None
     assert not answer.whole
     assert len(answer.body) < size
     assert set(answer.body.rpartition(b"\r\n\r\n")[2]) == {0}, "nothing but the file, since its part began"
-    run.wait_for(f"failed {status}", [])
+    outcomes = {f"failed {status}"}
+    if kind == GRANIAN and not ranges:
+        # It sends the file by its path, and says that it is done with the app before it has sent it.
+        outcomes.add(f"complete {status}")
+    run.wait_for(outcomes, [])
