@@ -35,6 +35,7 @@ from heaven_core.needs import (
     UseFile,
 )
 from heaven_core.outcome import Outcome
+from heaven_core.replay import Replay
 from heaven_core.request import BodyReader, Request
 from heaven_core.response import Response
 from heaven_core.runtime import Runtime
@@ -76,6 +77,7 @@ __all__ = [
     "Note",
     "OpenFile",
     "Outcome",
+    "Replay",
     "Request",
     "Reset",
     "Response",
