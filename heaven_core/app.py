@@ -12,6 +12,7 @@ from heaven_core.checks import is_awaitable
 from heaven_core.context import Context, Store
 from heaven_core.directory import HASHED, Directory
 from heaven_core.hooks import Hook, Step
+from heaven_core.observing import Observer, Observers
 from heaven_core.pipeline import InThread, respond
 from heaven_core.registry import Endpoint, ErrorKey, Handler, Registry
 from heaven_core.request import Request
@@ -42,7 +43,7 @@ class App(Store):
     `keep`, `peek` and `unkeep` hold process-wide state, as a `Context` does for one request.
     """
 
-    __slots__ = ("_log", "_registry", "_spawn", "lifespan", "on_error")
+    __slots__ = ("_log", "_registry", "_spawn", "lifespan", "observers", "on_error")
 
     def __init__(
         self,
@@ -57,6 +58,7 @@ class App(Store):
             raise ValueError(f"max_body_size= is a number of bytes, 0 or more: {max_body_size}")
         self.lifespan: Final = lifespan
         self.on_error = on_error
+        self.observers: Final = Observers(self.report)
         self._registry: Final = Registry(self.report, debug, max_body_size)
         self._log: Callable[[BaseException, str], None] | None = None
         self._spawn: Callable[[Awaitable[object]], None] | None = None
@@ -162,6 +164,15 @@ class App(Store):
         if key in self._registry.error_handlers:
             raise ValueError(f"app.errors({key!r}) has a handler already")
         self._registry.error_handlers[key] = _callable(handler, "an error handler")
+
+    def on_event(self, observer: Observer) -> None:
+        """Have `observer(req, what)` told of each event of each response when it has gone out, and of its outcome.
+
+        The events are those of `heaven_core.events`; the `Outcome` comes last, once for each request that was answered
+        or given up. It is called where the response is sent, so it must not block, and what it raises is reported.
+        Raises `TypeError`.
+        """
+        self.observers.add(observer)
 
     # For drivers
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Sequence
+from functools import partial
 from threading import get_ident
 from typing import Final, final
 
@@ -73,7 +74,7 @@ class ASGIAdapter:
             with anyio.CancelScope(shield=True):
                 await self._drive(request, response, inbox or Inbox(receive), scope, send)
             raise
-        rendered = render(response, request.method)
+        rendered = None if app.observers else render(response, request.method)
         if rendered is None:
             await self._drive(request, response, inbox or Inbox(receive), scope, send)
             return
@@ -109,13 +110,17 @@ class ASGIAdapter:
     ) -> None:
         """The way of files and streams, through a machine."""
         machine = Machine(response, request, self._runtime, Stream)
+        observers = self.app.observers
+        tell = partial(observers.tell, request) if observers else None
         limit = self._closing_limit
         until_gone = inbox.wait_until_gone
         if _on_asyncio():
-            await self._run(Driver(machine, scope, send, lambda: AsyncioWaiting(inbox, limit), until_gone, limit))
+            await self._run(Driver(machine, scope, send, lambda: AsyncioWaiting(inbox, limit), until_gone, tell, limit))
         else:
             async with anyio.create_task_group() as group:
-                await self._run(Driver(machine, scope, send, lambda: TrioWaiting(inbox, group), until_gone, limit))
+                await self._run(
+                    Driver(machine, scope, send, lambda: TrioWaiting(inbox, group), until_gone, tell, limit)
+                )
 
     async def _run(self, driver: Driver) -> None:
         try:

@@ -28,6 +28,7 @@ from heaven_core.needs import (
     OpenFile,
     UseFile,
 )
+from heaven_core.outcome import Outcome
 from heaven_io.closing import close_within, given_up
 from heaven_io.files import READ_SIZE, ReadableFile, open_async
 from heaven_io.held import use_async
@@ -53,12 +54,12 @@ class Driver:
     """One response on its way to `send`. `calls` is the deferred work that came of it.
 
     `watch` begins to watch for the client's leaving: called once, and only where sending can take long. `until_gone`
-    waits until the server is done with the response, which it says in the same way.
+    waits until the server is done with the response, which it says in the same way. `tell` hears what was performed.
     """
 
     __slots__ = (
         "_broken", "_closing_limit", "_ended", "_error", "_extensions", "_files", "_greed", "_http1", "_length",
-        "_lost", "_machine", "_send", "_sent", "_until_gone", "_waiting", "_watch", "calls",
+        "_lost", "_machine", "_send", "_sent", "_tell", "_until_gone", "_waiting", "_watch", "calls",
     )  # fmt: skip
 
     def __init__(
@@ -68,12 +69,14 @@ class Driver:
         send: Send,
         watch: Callable[[], Waiting],
         until_gone: Callable[[], Awaitable[None]],
+        tell: Callable[[Event | Outcome], None] | None,
         closing_limit: float,
     ) -> None:
         self._machine: Final = machine
         self._send: Final = send
         self._watch: Final = watch
         self._until_gone: Final = until_gone
+        self._tell: Final = tell
         self._http1: Final[bool] = scope["http_version"] in HTTP1
         self._extensions: Final = extensions_of(scope)
         self._length: int | None = None  # of the body, as the head has it
@@ -132,6 +135,8 @@ class Driver:
                 case CloseFile():
                     events = machine.closed(await close_within(self._closing_limit, self._files.pop().close))
                 case Finished():
+                    if self._tell is not None:
+                        self._tell(need.outcome)
                     return
                 case _:
                     assert_never(need)
@@ -166,6 +171,8 @@ class Driver:
                 assert_never(event)
             if self._lost and kind is not Deferred:
                 return
+            if self._tell is not None:
+                self._tell(event)
 
     async def _put(self, message: Message) -> None:
         try:

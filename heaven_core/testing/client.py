@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Coroutine, Iterable, Mapping
+from functools import partial
 from typing import Final, TypeVar, final
 from urllib.parse import unquote
 
@@ -105,7 +106,8 @@ class Client:
         response = self.app.response(runtime)
         await self.app.respond(request, response, runtime)
         machine = Machine(response, request, runtime, Pulled, exchange.notes.append)
-        await Driver(self.app, self.disk, machine, exchange, leave_after).run()
+        tell = partial(self.app.observers.tell, request)
+        await Driver(self.app, tell, self.disk, machine, exchange, leave_after).run()
         exchange.outcome = response.outcome
         for awaitable in waiting:
             await awaitable

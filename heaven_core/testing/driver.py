@@ -20,6 +20,7 @@ from heaven_core.needs import (
     OpenFile,
     UseFile,
 )
+from heaven_core.outcome import Outcome
 from heaven_core.sources import AnyIterable
 from heaven_core.testing.disk import Disk, OpenedFile
 from heaven_core.testing.exchange import Exchange
@@ -68,12 +69,19 @@ class Pulled:
 class Driver:
     """Performs the events of one machine, in memory. Short enough to be read as an example of a driver."""
 
-    __slots__ = ("_app", "_disk", "_exchange", "_files", "_leave_after", "_machine", "_sent")
+    __slots__ = ("_app", "_disk", "_exchange", "_files", "_leave_after", "_machine", "_sent", "_tell")
 
     def __init__(
-        self, app: App, disk: Disk, machine: Machine[Pulled], exchange: Exchange, leave_after: int | None
+        self,
+        app: App,
+        tell: Callable[[Event | Outcome], None],
+        disk: Disk,
+        machine: Machine[Pulled],
+        exchange: Exchange,
+        leave_after: int | None,
     ) -> None:
         self._app: Final = app
+        self._tell: Final = tell
         self._disk: Final = disk
         self._machine: Final = machine
         self._exchange: Final = exchange
@@ -125,6 +133,7 @@ class Driver:
                     self._files.pop().close()
                     events = machine.closed()
                 case Finished():
+                    self._tell(need.outcome)
                     return
                 case _:
                     assert_never(need)
@@ -152,6 +161,7 @@ class Driver:
                     await self._run(call.func, call.name)
             case _:
                 assert_never(event)
+        self._tell(event)
 
     async def _run(self, func: Callable[[App], object], name: str) -> None:
         try:

@@ -1,0 +1,69 @@
+"""Observers under ASGI: told of what has been sent, also of small responses, on every way they can end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import anyio
+import pytest
+
+from heaven_asgi import ASGIAdapter
+from heaven_asgi.types import Message
+from heaven_core import Chunk, Deferred, End, Event, Outcome, Request, Start
+from tests.asgi.memory import PATIENCE, Call, scope_of
+from tests.asgi.witness import Witness
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def told() -> list[Event | Outcome]:
+    return []
+
+
+@pytest.fixture
+def witness(tmp_path: Path, told: list[Event | Outcome]) -> Witness:
+    witness = Witness(tmp_path)
+
+    def observe(req: Request[object], what: Event | Outcome) -> None:
+        told.append(what)
+        raise ValueError("an observer")  # which must not matter
+
+    witness.app.on_event(observe)
+    return witness
+
+
+async def test_a_small_response(witness: Witness, told: list[Event | Outcome]) -> None:
+    call = Call(ASGIAdapter(witness.app), scope_of(path="/text"))
+    with anyio.fail_after(PATIENCE):
+        await call.run()
+    assert (call.answer.status, call.answer.body, call.answer.whole) == (200, b"text", True)
+    assert [type(what) for what in told] == [Start, Chunk, End, Deferred, Outcome]
+    assert told[-1] == witness.outcomes[0]
+
+
+@pytest.mark.parametrize("path", ["/text", "/stream"])
+async def test_a_client_that_leaves(path: str, witness: Witness, told: list[Event | Outcome]) -> None:
+    call = Call(ASGIAdapter(witness.app), scope_of(path=path))
+
+    async def break_off(number: int, message: Message) -> None:
+        if number == 1:
+            raise OSError("gone")
+
+    call.at_send = break_off
+    with anyio.fail_after(PATIENCE):
+        await call.run()
+    assert [type(what) for what in told] == [Start, Deferred, Outcome]
+    last = told[-1]
+    assert type(last) is Outcome
+    assert last.kind == "disconnected"
+
+
+async def test_a_request_that_is_cancelled_in_its_handler(witness: Witness, told: list[Event | Outcome]) -> None:
+    call = Call(ASGIAdapter(witness.app), scope_of(path="/waiting-handler"))
+    with anyio.fail_after(PATIENCE):
+        async with anyio.create_task_group() as group:
+            group.start_soon(call.run)
+            await witness.waiting.wait()
+            group.cancel_scope.cancel()
+    assert [type(what) for what in told if type(what) is not Deferred] == [Outcome]
