@@ -145,6 +145,7 @@ async def test_a_whole_file_goes_by_the_path_of_its_descriptor(witness: Witness)
     await until_closed(witness)
 
 
+@pytest.mark.slow
 async def test_a_server_that_is_done_before_it_has_opened_the_path_can_still_do_so(
     witness: Witness, monkeypatch: pytest.MonkeyPatch
 ) -> None:

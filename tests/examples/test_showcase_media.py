@@ -27,6 +27,7 @@ def client() -> Client:
     return Client(app, disk=Disk({str(media.recording.path): CONTENT}))
 
 
+@pytest.mark.slow
 def test_the_melody_is_a_wav_of_several_minutes(tmp_path: Path) -> None:
     path = tmp_path / "melody.wav"
     melody.write(path)
@@ -49,6 +50,7 @@ def test_notes_are_in_tune(name: str, hertz: float) -> None:
     assert melody.frequency(name) == pytest.approx(hertz, abs=0.01)
 
 
+@pytest.mark.slow
 def test_the_recording_is_there_from_the_start_to_the_end_and_the_same_each_time() -> None:
     seen: list[tuple[int, int, Path]] = []
 
