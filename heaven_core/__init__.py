@@ -4,6 +4,7 @@ from heaven_core.app import App
 from heaven_core.binaryfile import BinaryFile
 from heaven_core.context import Context, Key
 from heaven_core.cors import cors
+from heaven_core.deferring import DeferRunner
 from heaven_core.errors import (
     BadRequest,
     ClientDisconnected,
@@ -55,6 +56,7 @@ __all__ = [
     "CloseStream",
     "ContentTooLarge",
     "Context",
+    "DeferRunner",
     "Deferred",
     "DeferredCall",
     "Deliver",

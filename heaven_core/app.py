@@ -10,6 +10,7 @@ from typing import Final, TypeAlias, TypeVar, cast, final
 
 from heaven_core.checks import is_awaitable
 from heaven_core.context import Context, Store
+from heaven_core.deferring import DeferRunner
 from heaven_core.directory import HASHED, Directory
 from heaven_core.hooks import Hook, Step
 from heaven_core.observing import Observer, Observers
@@ -39,11 +40,12 @@ class App(Store):
     - `on_error`: called with every error that no client is told, and where it happened; sync or async.
     - `max_body_size`: the most bytes of a request body; beyond it 413.
     - `debug`: show tracebacks to clients.
+    - `defer_runner`: who runs deferred calls in place of the adapter.
 
     `keep`, `peek` and `unkeep` hold process-wide state, as a `Context` does for one request.
     """
 
-    __slots__ = ("_log", "_registry", "_spawn", "lifespan", "observers", "on_error")
+    __slots__ = ("_log", "_registry", "_spawn", "defer_runner", "lifespan", "observers", "on_error")
 
     def __init__(
         self,
@@ -52,12 +54,14 @@ class App(Store):
         on_error: OnError | None = None,
         max_body_size: int = 16 * 1024 * 1024,
         debug: bool = False,
+        defer_runner: DeferRunner | None = None,
     ) -> None:
         super().__init__()
         if max_body_size < 0:
             raise ValueError(f"max_body_size= is a number of bytes, 0 or more: {max_body_size}")
         self.lifespan: Final = lifespan
         self.on_error = on_error
+        self.defer_runner: Final = defer_runner
         self.observers: Final = Observers(self.report)
         self._registry: Final = Registry(self.report, debug, max_body_size)
         self._log: Callable[[BaseException, str], None] | None = None

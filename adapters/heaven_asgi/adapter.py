@@ -23,7 +23,7 @@ from heaven_core.machine import Machine
 from heaven_core.outcome import OutcomeKind
 from heaven_core.request import Request
 from heaven_core.response import Response
-from heaven_io.deferred import TaskGroupRunner, run_calls
+from heaven_io.deferred import MAX_RUNNING, MAX_WAITING, TaskGroupRunner, hand_over, run_calls
 from heaven_io.detached import begin
 from heaven_io.reporting import log_error
 from heaven_io.runtime import system_runtime
@@ -39,15 +39,34 @@ _DATE_LAG: Final = 2.0
 class ASGIAdapter:
     """`app` as an ASGI 3 application, for uvicorn, hypercorn, granian and the like.
 
-    Serves http and lifespan; a websocket is refused. `deferred_deadline`: seconds that deferred work gets at the
-    shutdown; what is pending then is cancelled and logged by name. `closing_limit`: seconds that a stream gets to close
-    when it has ended or its client has gone; what is slower is given up and reported.
+    Serves http and lifespan; a websocket is refused.
+
+    - `deferred_deadline`: seconds that deferred work gets at the shutdown; what is pending then is cancelled and logged
+      by name;
+    - `max_deferred`: of how many responses it runs at a time, and `max_deferred_waiting` of how many more it waits; of
+      the next it is refused and logged by name;
+    - `closing_limit`: seconds that a stream gets to close when it has ended or its client has gone; what is slower is
+      given up and reported.
     """
 
-    __slots__ = ("_closing_limit", "_deadline", "_runners", "_runtime", "app")
+    __slots__ = ("_closing_limit", "_deadline", "_make_runner", "_runners", "_runtime", "app")
 
-    def __init__(self, app: App, *, deferred_deadline: float = 10.0, closing_limit: float = 5.0) -> None:
+    def __init__(
+        self,
+        app: App,
+        *,
+        deferred_deadline: float = 10.0,
+        max_deferred: int = MAX_RUNNING,
+        max_deferred_waiting: int = MAX_WAITING,
+        closing_limit: float = 5.0,
+    ) -> None:
+        if max_deferred < 1 or max_deferred_waiting < 0:
+            raise ValueError(
+                f"max_deferred= must be 1 or more and max_deferred_waiting= 0 or more, "
+                f"not {max_deferred} and {max_deferred_waiting}"
+            )
         self.app: Final = app
+        self._make_runner: Final = partial(TaskGroupRunner, max_running=max_deferred, max_waiting=max_deferred_waiting)
         self._deadline: Final = deferred_deadline
         self._closing_limit: Final = closing_limit
         self._runtime: Final = system_runtime(date_lag=_DATE_LAG)
@@ -98,7 +117,7 @@ class ASGIAdapter:
     async def _serve_other(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind = scope["type"]
         if kind == "lifespan":
-            await run_lifespan(self.app, receive, send, self._use, self._deadline)
+            await run_lifespan(self.app, receive, send, self._make_runner, self._use, self._deadline)
         elif kind == "websocket":
             await receive()
             await send({"type": "websocket.close", "code": 1000, "reason": "no WebSocket here"})
@@ -131,10 +150,10 @@ class ASGIAdapter:
                     await self._defer(driver.calls)
 
     async def _defer(self, calls: Sequence[DeferredCall]) -> None:
-        """In a task of the lifespan; where none came (mounted, switched off), here."""
-        runner = self._runners.get(get_ident())
+        """By the app's own runner, else in a task of the lifespan; where none came (mounted, switched off), here."""
+        runner = self.app.defer_runner or self._runners.get(get_ident())
         if runner is not None:
-            runner.start(calls, self.app)
+            hand_over(calls, self.app, runner)
         else:
             await run_calls(calls, self.app, self.app.report)
 

@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TypeGuard
 
 import anyio
+from anyio.abc import TaskGroup
 
 from heaven_asgi.types import Receive, Send
 from heaven_core.app import App
@@ -17,11 +18,17 @@ __all__ = ["run_lifespan"]
 
 
 async def run_lifespan(
-    app: App, receive: Receive, send: Send, use: Callable[[TaskGroupRunner | None], None], deadline: float
+    app: App,
+    receive: Receive,
+    send: Send,
+    make: Callable[[TaskGroup], TaskGroupRunner],
+    use: Callable[[TaskGroupRunner | None], None],
+    deadline: float,
 ) -> None:
     """Serve a lifespan scope.
 
-    `use` is told where deferred work goes while it lasts; at the end it is awaited for `deadline` seconds at most.
+    `use` is told where deferred work goes while it lasts, which `make` makes; at the end it is awaited for `deadline`
+    seconds at most.
 
     A failing startup is reported to the server, which then does not serve; so is a failing shutdown.
     """
@@ -30,7 +37,7 @@ async def run_lifespan(
     try:
         app.check()
         async with _entered(app), anyio.create_task_group() as group:
-            runner = TaskGroupRunner(group)
+            runner = make(group)
             use(runner)
             try:
                 started = True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Final, TypeAlias, final
 
 import anyio
@@ -13,18 +13,32 @@ from anyio import CapacityLimiter
 from anyio.abc import TaskGroup
 
 from heaven_core.app import App
+from heaven_core.deferring import DeferRunner
 from heaven_core.events import DeferredCall
 from heaven_io.cancelling import is_own_cancellation
 from heaven_io.reporting import log_lost
 
-__all__ = ["DEFERRED_THREADS", "Report", "TaskGroupRunner", "run_calls"]
+__all__ = ["DEFERRED_THREADS", "MAX_RUNNING", "MAX_WAITING", "Report", "TaskGroupRunner", "hand_over", "run_calls"]
 
 # Sync calls that a runner may have running at a time. They don't share the threads of handlers and streams, which
 # slow ones would starve.
 DEFERRED_THREADS: Final = 40
 
+# Responses whose calls run at a time, and those whose calls wait.
+MAX_RUNNING: Final = 100
+MAX_WAITING: Final = 10_000
+
 Report: TypeAlias = Callable[[BaseException, str], None]
 """Takes an error and where it came from: `app.report`."""
+
+
+def hand_over(calls: Sequence[DeferredCall], app: App, runner: DeferRunner) -> None:
+    """Give the calls to a runner. What it raises is reported, and each of them logged as lost."""
+    try:
+        runner.start(calls, app)
+    except Exception as error:
+        app.report(error, "the runner of deferred calls")
+        _log_all_lost(calls, "its runner has failed")
 
 
 async def run_calls(
@@ -41,27 +55,38 @@ async def run_calls(
 
 @final
 class TaskGroupRunner:
-    """Runs deferred calls in tasks of `group`, and sees to them when the process is about to end."""
+    """Runs deferred calls in tasks of `group`, and sees to them when the process is about to end.
 
-    __slots__ = ("_drained", "_group", "_idle", "_limiter", "_running")
+    Those of `max_running` responses at a time; of `max_waiting` more they wait for their turn, in order, and of the
+    next they are refused and logged by name, for a queue that grows without end would take the process with it.
+    """
 
-    def __init__(self, group: TaskGroup) -> None:
+    __slots__ = ("_drained", "_group", "_idle", "_limiter", "_max_running", "_max_waiting", "_running", "_waiting")
+
+    def __init__(self, group: TaskGroup, max_running: int = MAX_RUNNING, max_waiting: int = MAX_WAITING) -> None:
         self._group: Final = group
+        self._max_running: Final = max_running
+        self._max_waiting: Final = max_waiting
         self._limiter: Final = CapacityLimiter(DEFERRED_THREADS)
         # What is pending, and the scope to cancel it by.
         self._running: Final[dict[anyio.CancelScope, deque[DeferredCall]]] = {}
+        self._waiting: Final[deque[tuple[deque[DeferredCall], App]]] = deque()
         self._idle: anyio.Event | None = None
         self._drained = False
 
-    def start(self, calls: Iterable[DeferredCall], app: App) -> None:
+    def start(self, calls: Sequence[DeferredCall], app: App) -> None:
         """Run `calls` in order, in a task of their own. After `drain` they are lost, and logged as that."""
         pending = deque(calls)
         if self._drained:
             _log_all_lost(pending, "the server has shut down")
-            return
-        scope = anyio.CancelScope()
-        self._running[scope] = pending
-        self._group.start_soon(self._run, scope, pending, app)
+        elif len(self._running) < self._max_running:
+            self._begin(pending, app)
+        elif len(self._waiting) < self._max_waiting:
+            self._waiting.append((pending, app))
+        else:
+            _log_all_lost(
+                pending, f"those of {self._max_running} responses run and of {self._max_waiting} wait already"
+            )
 
     async def drain(self, deadline_seconds: float) -> None:
         """Wait for pending calls, `deadline_seconds` at most. What is then left is cancelled and logged by name.
@@ -73,10 +98,19 @@ class TaskGroupRunner:
                 self._idle = anyio.Event()
                 await self._idle.wait()
         self._drained = True
+        why = f"it had not ended {deadline_seconds:g} s after the shutdown began"
         for scope, pending in self._running.items():
-            _log_all_lost(pending, f"it had not ended {deadline_seconds:g} s after the shutdown began")
+            _log_all_lost(pending, why)
             pending.clear()
             scope.cancel()
+        for pending, _ in self._waiting:
+            _log_all_lost(pending, why)
+        self._waiting.clear()
+
+    def _begin(self, pending: deque[DeferredCall], app: App) -> None:
+        scope = anyio.CancelScope()
+        self._running[scope] = pending
+        self._group.start_soon(self._run, scope, pending, app)
 
     async def _run(self, scope: anyio.CancelScope, pending: deque[DeferredCall], app: App) -> None:
         try:
@@ -88,6 +122,8 @@ class TaskGroupRunner:
         finally:
             del self._running[scope]
             _log_all_lost(pending, "its task was cancelled")
+            if self._waiting:
+                self._begin(*self._waiting.popleft())
             if self._idle is not None and not self._running:
                 self._idle.set()
 

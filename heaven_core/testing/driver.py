@@ -157,8 +157,11 @@ class Driver:
             case Reset():
                 pass  # the client sees that nothing has ended the body
             case Deferred():
-                for call in event.calls:
-                    await self._run(call.func, call.name)
+                if self._app.defer_runner is not None:
+                    self._app.defer_runner.start(event.calls, self._app)
+                else:
+                    for call in event.calls:
+                        await self._run(call.func, call.name)
             case _:
                 assert_never(event)
         self._tell(event)

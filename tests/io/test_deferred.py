@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import anyio
 import anyio.to_thread
@@ -13,7 +13,7 @@ import pytest
 
 from heaven_core import App
 from heaven_core.events import DeferredCall
-from heaven_io.deferred import TaskGroupRunner, run_calls
+from heaven_io.deferred import TaskGroupRunner, hand_over, run_calls
 
 pytestmark = pytest.mark.anyio
 
@@ -345,3 +345,100 @@ class TestRunner:
             runner.start(calls(look), App())
             await runner.drain(10)
         assert seen == [before]
+
+
+def lost(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str]]:
+    """The name of each call that was lost, and why."""
+    found = [message.removeprefix("deferred call ").partition(" is lost: ") for message in caplog.messages]
+    return [(name.rpartition(".")[2], why) for name, _, why in found]
+
+
+class TestLimits:
+    async def test_only_so_many_run_at_once_and_the_others_wait_in_order(self) -> None:
+        log, blocking = Log(), Blocking()
+        async with anyio.create_task_group() as group:
+            runner = TaskGroupRunner(group, max_running=2, max_waiting=3)
+            runner.start(calls(blocking.wait), App())
+            runner.start(calls(log.coroutine("first")), App())
+            for name in ("second", "third"):
+                runner.start(calls(log.coroutine(name), log.coroutine(f"{name}, too")), App())
+            assert log.names == []
+            await anyio.wait_all_tasks_blocked()
+            assert log.names == ["first", "second", "second, too", "third", "third, too"]
+            blocking.open.set()
+
+    async def test_when_too_many_wait_the_next_is_refused_and_logged_by_name(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        log, blocking = Log(), Blocking()
+        async with anyio.create_task_group() as group:
+            runner = TaskGroupRunner(group, max_running=1, max_waiting=1)
+            runner.start(calls(blocking.wait), App())
+            runner.start(calls(log.coroutine("waits")), App())
+            runner.start(calls(fail, fail_in_a_thread), App())
+            why = "those of 1 responses run and of 1 wait already"
+            assert lost(caplog) == [("fail", why), ("fail_in_a_thread", why)]
+            blocking.open.set()
+        assert log.names == ["waits"]
+
+    async def test_draining_waits_for_those_that_wait(self, caplog: pytest.LogCaptureFixture) -> None:
+        log = Log()
+        async with anyio.create_task_group() as group:
+            runner = TaskGroupRunner(group, max_running=1)
+            for number in range(5):
+                runner.start(calls(log.coroutine(str(number))), App())
+            await runner.drain(10)
+            assert log.names == ["0", "1", "2", "3", "4"]
+        assert caplog.records == []
+
+    async def test_those_that_still_wait_at_the_deadline_are_logged_by_name(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        blocking = Blocking()
+        async with anyio.create_task_group() as group:
+            runner = TaskGroupRunner(group, max_running=1)
+            runner.start(calls(blocking.wait), App())
+            runner.start(calls(fail), App())
+            await runner.drain(0.01)
+        why = "it had not ended 0.01 s after the shutdown began"
+        assert lost(caplog) == [("wait", why), ("fail", why)]
+
+    async def test_those_that_wait_when_the_group_is_cancelled_are_logged(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        blocking = Blocking()
+        async with anyio.create_task_group() as group:
+            runner = TaskGroupRunner(group, max_running=1)
+            runner.start(calls(blocking.wait), App())
+            for _ in range(3):
+                runner.start(calls(blocking.wait), App())
+            await anyio.wait_all_tasks_blocked()
+            group.cancel_scope.cancel()
+        assert lost(caplog) == [("wait", "its task was cancelled")] * 4
+
+
+class TestRunnersOfOnesOwn:
+    async def test_it_is_given_the_calls_and_the_app(self) -> None:
+        given: list[tuple[list[str], App]] = []
+
+        class Queue:
+            def start(self, calls: Sequence[DeferredCall], app: App, /) -> None:
+                given.append(([call.name for call in calls], app))
+
+        app = App()
+        hand_over(calls(fail), app, Queue())
+        assert given == [(["fail"], app)]
+
+    async def test_one_that_fails_is_reported_and_the_calls_are_logged_as_lost(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        class Broken:
+            def start(self, calls: Sequence[DeferredCall], app: App, /) -> None:
+                raise ConnectionError("no queue")
+
+        reports = Reports()
+        hand_over(calls(fail, fail_in_a_thread), App(on_error=reports), Broken())
+        assert [(type(error), where) for error, where in reports.got] == [
+            (ConnectionError, "the runner of deferred calls")
+        ]
+        assert lost(caplog) == [("fail", "its runner has failed"), ("fail_in_a_thread", "its runner has failed")]
