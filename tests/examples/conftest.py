@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -14,10 +13,11 @@ from typing import Final
 
 import pytest
 
-__all__ = ["DEADLINE", "Showcase", "Start", "program", "showcase", "start"]
+from tests.programs import DEADLINE
+
+__all__ = ["Showcase", "Start", "showcase", "start"]
 
 ROOT: Final = Path(__file__).parents[2]
-DEADLINE: Final = 30.0
 
 
 @dataclass(frozen=True)
@@ -79,11 +79,3 @@ def showcase(start: Start, tmp_path: Path) -> Showcase:
     address = re.search(r"http://127\.0\.0\.1:(\d+)/\n", text)
     assert address is not None, text
     return Showcase(process, text, int(address[1]), tmp_path)
-
-
-def program(name: str) -> str:
-    """Where this program is. Without it the test is skipped."""
-    found = shutil.which(name)
-    if found is None:
-        pytest.skip(f"{name} is not installed: .ci/run installs it")
-    return found

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.examples.conftest import DEADLINE, Showcase, Start
+from tests.examples.conftest import Showcase, Start
+from tests.programs import DEADLINE
 
 pytestmark = pytest.mark.slow
 

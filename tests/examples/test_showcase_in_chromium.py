@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from typing import Final
 
 import pytest
-from playwright.sync_api import ConsoleMessage, Locator, Page, Response, expect, sync_playwright
+from playwright.sync_api import ConsoleMessage, Locator, Page, Response, expect
 
 from examples.showcase import melody
-from tests.examples.conftest import DEADLINE, Showcase, program
+from tests.examples.conftest import Showcase
+from tests.programs import DEADLINE, open_page
 
 pytestmark = pytest.mark.slow
 
@@ -55,17 +56,8 @@ BUFFERED: Final = """
 
 @pytest.fixture
 def page() -> Iterator[Page]:
-    chromium = program("chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=chromium,
-            args=["--autoplay-policy=no-user-gesture-required", "--disable-dev-shm-usage", "--disable-gpu"],
-            timeout=DEADLINE * 1000,
-        )
-        page = browser.new_page()
-        page.set_default_timeout(DEADLINE * 1000)
+    with open_page() as page:
         yield page
-        browser.close()
 
 
 def seconds(audio: Locator, script: str, target: float = 0.0) -> float:

@@ -16,7 +16,8 @@ from examples.showcase import media, melody
 from examples.showcase.__main__ import TRY
 from examples.showcase.app import app
 from heaven_core.testing import Client, Disk
-from tests.examples.conftest import DEADLINE, Showcase, program
+from tests.examples.conftest import Showcase
+from tests.programs import DEADLINE, program
 
 CONTENT: Final = b"RIFF\x2c\x00\x00\x00WAVE" + bytes(range(200))
 ASKS: Final = dict(TRY)

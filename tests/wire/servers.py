@@ -70,13 +70,18 @@ KINDS: Final = (UVICORN, UVICORN_HTTPTOOLS, HYPERCORN, HYPERCORN_TRIO, GRANIAN)
 
 @final
 class Server:
-    """A server of its own process, with `app` ("tests.wire.apps.everything") and `directory` for what it serves."""
+    """A server of its own process, with `app` ("tests.wire.apps.everything") and `directory` for what it serves.
 
-    def __init__(self, kind: Kind, app: str, directory: Path, settings: dict[str, str]) -> None:
+    `port` is that of one before it; without, it is a free one.
+    """
+
+    def __init__(
+        self, kind: Kind, app: str, directory: Path, settings: dict[str, str], port: int | None = None
+    ) -> None:
         self.kind: Final = kind
         self.app: Final = app
         self.directory: Final = directory
-        self.port: Final = _free_port()
+        self.port: Final = port or _free_port()
         self.log: Final = directory / f"{kind.name}-{self.port}.log"
         environment = dict(
             os.environ,
@@ -126,6 +131,11 @@ class Server:
     def wait(self) -> int:
         """Its exit status."""
         return self.process.wait(PATIENCE)
+
+    def kill(self) -> None:
+        """End it at once, in the middle of whatever it does."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(PATIENCE)
 
     def stop(self) -> None:
         """End it, in order if it can."""

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
-import pytest
-
+from tests.programs import program
 from tests.table.files import DATA
 from tests.table.kit import Ask
 from tests.wire.conftest import Serve
@@ -40,13 +38,6 @@ def test_several_parts(serve: Serve) -> None:
             + b"--%s--\r\n" % found[1]
         )  # fmt: skip
     assert len(boundaries) == 2
-
-
-def program(name: str) -> str:
-    found = shutil.which(name)
-    if found is None:
-        pytest.skip(f"{name} is not installed: .ci/run installs it")
-    return found
 
 
 def run(*command: str | Path) -> None:
