@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Final
 
@@ -24,7 +24,7 @@ def program(name: str) -> str:
 
 
 @contextmanager
-def open_page() -> Iterator[Page]:
+def open_page() -> Generator[Page]:
     """An empty page of Debian's Chromium; what it waits for has to happen within the deadline."""
     chromium = program("chromium")
     with sync_playwright() as playwright:
