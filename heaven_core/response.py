@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from http import HTTPStatus
 from os import PathLike
-from typing import TYPE_CHECKING, Final, NoReturn, TypeGuard, final
+from typing import TYPE_CHECKING, Final, Literal, NoReturn, TypeGuard, final
 
 from heaven_core.binaryfile import BinaryFile
 from heaven_core.checks import check_str
@@ -160,18 +160,20 @@ class Response(CookieSetter):
         length: int | None = None,
         heartbeat: float | None = 15.0,
         head_timeout: float | None = None,
+        thread: Literal["any", "own"] = "any",
     ) -> None:
         """Answer with an async or sync iterable of `bytes` or `str`, pulled as fast as the client reads.
 
         With `sse=True` the items are server-sent events: `str`, `bytes`, `dict`, `list`, `ServerSentEvent`, and after
         `heartbeat` seconds of silence goes a comment. `length` promises a number of bytes. The head waits for the
-        first item, `head_timeout` seconds at most (default 1, for events 0.1). Raises `TypeError`, `ValueError`.
+        first item, `head_timeout` seconds at most (default 1, for events 0.1). A sync iterable is iterated in worker
+        threads, now in one, now in another; `thread="own"` gives it one of its own. Raises `TypeError`, `ValueError`.
         """
         self.check_open()
         chosen = b"text/event-stream" if sse and content_type == _TEXT else check_value("Content-Type", content_type)
         if head_timeout is None:
             head_timeout = 0.1 if sse else 1.0
-        self.take(StreamSource(source, chosen, length, sse, heartbeat if sse else None, head_timeout))
+        self.take(StreamSource(source, chosen, length, sse, heartbeat if sse else None, head_timeout, thread))
 
     def abort(self, body: object = None) -> NoReturn:
         """Stop here: the status and headers set so far go out, with `body` if given, else with what was set.

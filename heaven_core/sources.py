@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Iterable
+from collections.abc import AsyncIterable, Callable, Iterable, Iterator
 from datetime import datetime
 from os import PathLike
 from typing import Final, TypeAlias, TypeGuard, final
@@ -14,7 +14,16 @@ from heaven_core.headers import check_value
 from heaven_core.mediatypes import content_type as content_type_of
 from heaven_core.validators import make_etag, make_last_modified
 
-__all__ = ["AnyIterable", "DirectorySource", "FileSource", "StreamSource", "held_by", "is_same", "path_text"]
+__all__ = [
+    "AnyIterable",
+    "DirectorySource",
+    "FileSource",
+    "InOneThread",
+    "StreamSource",
+    "held_by",
+    "is_same",
+    "path_text",
+]
 
 AnyIterable: TypeAlias = AsyncIterable[object] | Iterable[object]
 
@@ -90,6 +99,29 @@ class DirectorySource:
 
 
 @final
+class InOneThread:
+    """A sync iterable whose steps have to be taken in one thread, its own: a cursor of sqlite3 asks for that.
+
+    A driver that knows no threads takes it as it is.
+    """
+
+    __slots__ = ("iterable",)
+
+    def __init__(self, iterable: Iterable[object]) -> None:
+        self.iterable: Final = iterable
+
+    def __iter__(self) -> Iterator[object]:
+        """An iterator of what is in it."""
+        return iter(self.iterable)
+
+    def close(self) -> None:
+        """Close what is in it, if that can be closed."""
+        close: Callable[[], object] | None = getattr(self.iterable, "close", None)
+        if close is not None:
+            close()
+
+
+@final
 class StreamSource:
     """What `res.stream` was asked for. `length` is the promised number of bytes; times are in seconds."""
 
@@ -103,9 +135,10 @@ class StreamSource:
         sse: bool,
         heartbeat: float | None,
         head_timeout: float | None,
+        thread: str = "any",
     ) -> None:
         _check_iterable(iterable)
-        self.iterable: Final = iterable
+        self.iterable: Final[AnyIterable] = iterable if thread == "any" else _in_one_thread(iterable, thread)
         self.content_type: Final = content_type
         self.length: Final = _length(length)
         self.sse: Final = sse
@@ -124,7 +157,17 @@ def is_same(one: AnyIterable, other: AnyIterable) -> bool:
 
 
 def _closed_by(held: AnyIterable) -> object:
-    return held.file if type(held) is HeldFile else held
+    if type(held) is HeldFile:
+        return held.file
+    return held.iterable if type(held) is InOneThread else held
+
+
+def _in_one_thread(iterable: AnyIterable, thread: str) -> InOneThread:
+    if thread != "own":
+        raise ValueError(f'thread= must be "any" or "own", not {thread!r}')
+    if isinstance(iterable, AsyncIterable):
+        raise ValueError('thread="own" is for sync iterables: an async one runs in the task of its request')
+    return InOneThread(iterable)
 
 
 def _check_held(within: object, precompressed: bool) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import Final, final
 
 import anyio
@@ -19,12 +21,13 @@ class BatchedIterator:
     """The items of `iterable`, one at a time, without ever blocking the event loop.
 
     A list or tuple is iterated in place. Anything else is iterated in worker threads of anyio's default limiter, by
-    `Steps`; an item that is ready waits for `FAST` seconds at most while the thread is in a slow step.
+    `Steps`; an item that is ready waits for `FAST` seconds at most while the thread is in a slow step. With
+    `own_thread` all of its steps and its closing run in one thread, which nobody else has.
     """
 
-    __slots__ = ("_closing", "_filling", "_in_place", "_steps")
+    __slots__ = ("_closing", "_filling", "_in_place", "_own", "_steps")
 
-    def __init__(self, iterable: Iterable[object]) -> None:
+    def __init__(self, iterable: Iterable[object], *, own_thread: bool = False) -> None:
         # Exactly these: a subclass may have an __iter__ of its own, which may block.
         kind: object = type(iterable)
         in_place = kind is list or kind is tuple
@@ -32,6 +35,8 @@ class BatchedIterator:
         self._steps: Final = Steps(() if in_place else iterable)
         self._filling: Job[None] | None = None
         self._closing: Job[None] | None = None
+        # Its thread begins with the first step.
+        self._own: Final = ThreadPoolExecutor(1, "heaven-core stream") if own_thread and not in_place else None
 
     async def next(self) -> object:
         """The next item. Cancelling it loses nothing: the item comes next time.
@@ -75,6 +80,8 @@ class BatchedIterator:
         if self._closing is None:
             if not running and steps.can_close_at_once:
                 steps.close()
+                if self._own is not None:
+                    self._own.shutdown(wait=False)
                 return
             self._closing = begin(self._close, "closing a stream")
         try:
@@ -97,13 +104,26 @@ class BatchedIterator:
                 await filling.result()
 
     async def _fill(self) -> None:
-        await anyio.to_thread.run_sync(self._steps.fill)
+        await anyio.to_thread.run_sync(self._steps.fill if self._own is None else self._fill_there)
 
     async def _close(self) -> None:
         if self._filling is not None:
             await self._filling.result()
         # A limiter of its own: closing must not wait until some other stream's slow step makes room.
-        await anyio.to_thread.run_sync(self._steps.close, limiter=anyio.CapacityLimiter(1))
+        close = self._steps.close if self._own is None else self._close_there
+        await anyio.to_thread.run_sync(close, limiter=anyio.CapacityLimiter(1))
+
+    def _fill_there(self) -> None:
+        # A thread of the pool waits for it, which is simple, and as much as an extra thread for a stream may cost.
+        assert self._own is not None  # asked before
+        self._own.submit(copy_context().run, self._steps.fill).result()
+
+    def _close_there(self) -> None:
+        assert self._own is not None  # asked before
+        try:
+            self._own.submit(copy_context().run, self._steps.close).result()
+        finally:
+            self._own.shutdown(wait=False)
 
 
 async def _nothing(_: None) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
 from typing import Final, final
 
-from heaven_core.sources import AnyIterable
+from heaven_core.sources import AnyIterable, InOneThread
 from heaven_io.batches import BatchedIterator
 
 __all__ = ["Stream"]
@@ -29,7 +29,7 @@ class Stream:
         iterator = self._iterator
         if iterator is None:
             iterable = self._iterable
-            iterator = aiter(iterable) if isinstance(iterable, AsyncIterable) else BatchedIterator(iterable)
+            iterator = aiter(iterable) if isinstance(iterable, AsyncIterable) else _batched(iterable)
             self._iterator = iterator
         if isinstance(iterator, BatchedIterator):
             return await iterator.next()
@@ -39,7 +39,13 @@ class Stream:
         """Close the iterator, or the iterable if it never started; one that can't be closed is left alone."""
         body: object = self._iterable if self._iterator is None else self._iterator
         if self._iterator is None and isinstance(self._iterable, Iterable):
-            body = BatchedIterator(self._iterable)
+            body = _batched(self._iterable)
         aclose = getattr(body, "aclose", None)
         if aclose is not None:
             await aclose()
+
+
+def _batched(iterable: Iterable[object]) -> BatchedIterator:
+    if type(iterable) is InOneThread:
+        return BatchedIterator(iterable.iterable, own_thread=True)
+    return BatchedIterator(iterable)
