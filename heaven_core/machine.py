@@ -94,7 +94,7 @@ class Machine(Opening[S]):
         self._stream = source
         self._stream_lines = fields
         self._state = states.HEADING
-        self.need = NextItem(self._unclosed[0], source.head_timeout)
+        self.need = NextItem(self._unclosed[0], source.head_timeout, source.sse)
         return ()
 
     def produced(self, item: object) -> Events:
@@ -127,7 +127,8 @@ class Machine(Opening[S]):
         if source is None:
             return self._absorb()
         if self._state == states.STREAMING:
-            return self._break_off(_too_short(self._left)) if self._left else self._last(End())
+            missing = self._left_of_promise()
+            return self._break_off(_too_short(missing)) if missing else self._last(End())
         try:
             fields = self._stream_lines
             promised = self._head(fields, source.length, source.content_type).length
@@ -145,6 +146,28 @@ class Machine(Opening[S]):
             self.report(error, "stream")
             return self._absorb()
         return self._break_off(error)
+
+    def interrupted(self) -> Events:
+        """The server shuts down, and the driver has stopped the step.
+
+        A stream of events has no end that a client could miss: it ends in order, after its last event if it has one.
+        Any other is broken off, since it would look whole.
+        """
+        source = self._expect_item("interrupted")
+        if source is None:
+            return self._absorb()
+        if not source.sse or self._left:
+            return self._break_off(TimeoutError("the server shuts down, and the stream has not ended in time"))
+        data = source.at_shutdown if self._left is None else b""
+        if self._state == states.HEADING:
+            try:
+                events = self._stream_head(source, data)
+            except ValueError as error:
+                return self._break_off(error)
+            missing = self._left_of_promise()
+            return events + self._break_off(_too_short(missing)) if missing else self._last(*events, End())
+        self._pending = len(data)
+        return self._last(Chunk(data), End()) if data else self._last(End())
 
     def elapsed(self) -> Events:
         """The timeout of the need is over; its item is still awaited."""
@@ -173,6 +196,9 @@ class Machine(Opening[S]):
         self._pending = 0
         return source
 
+    def _left_of_promise(self) -> int:
+        return self._left or 0
+
     def _absorb(self) -> Events:
         self._state = states.CLOSING
         return ()
@@ -193,7 +219,7 @@ class Machine(Opening[S]):
             self._left = start.length - size
         self._begin(start)
         self._state = states.STREAMING
-        self.need = NextItem(self._unclosed[0], source.heartbeat)
+        self.need = NextItem(self._unclosed[0], source.heartbeat, source.sse)
         self._pending = size
         return (start, Chunk(data)) if size else (start,)
 

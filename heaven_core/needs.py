@@ -82,13 +82,17 @@ class NextItem(Record, Generic[S]):
 
     When `timeout` seconds have gone by meanwhile, say `elapsed()` and leave the step alone: the same item is still
     awaited. `None` means no limit.
+
+    At the shutdown of the server an `endless` stream, which is one of events, may be ended wherever it waits: stop the
+    step and answer `interrupted()`. Any other stream has an end of its own, and is stopped only when time is up.
     """
 
-    __slots__ = ("stream", "timeout")
+    __slots__ = ("stream", "timeout", "endless")
 
-    def __init__(self, stream: S, timeout: float | None) -> None:
+    def __init__(self, stream: S, timeout: float | None, endless: bool = False) -> None:
         self.stream: Final = stream
         self.timeout: Final = timeout
+        self.endless: Final = endless
 
 
 @final

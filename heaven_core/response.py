@@ -13,6 +13,7 @@ from heaven_core.checks import check_str
 from heaven_core.errors import Abort, ResponseStarted
 from heaven_core.events import DeferredCall, When
 from heaven_core.headers import ResponseHeaders, check_value
+from heaven_core.items import encode_item
 from heaven_core.location import make_location
 from heaven_core.response_cookies import CookieSetter
 from heaven_core.sources import AnyIterable, FileSource, StreamSource
@@ -161,19 +162,26 @@ class Response(CookieSetter):
         heartbeat: float | None = 15.0,
         head_timeout: float | None = None,
         thread: Literal["any", "own"] = "any",
+        at_shutdown: object = None,
     ) -> None:
         """Answer with an async or sync iterable of `bytes` or `str`, pulled as fast as the client reads.
 
         With `sse=True` the items are server-sent events: `str`, `bytes`, `dict`, `list`, `ServerSentEvent`, and after
-        `heartbeat` seconds of silence goes a comment. `length` promises a number of bytes. The head waits for the
-        first item, `head_timeout` seconds at most (default 1, for events 0.1). A sync iterable is iterated in worker
-        threads, now in one, now in another; `thread="own"` gives it one of its own. Raises `TypeError`, `ValueError`.
+        `heartbeat` seconds of silence goes a comment; `at_shutdown` is an event that goes out, before the end, when the
+        server shuts down. `length` promises a number of bytes. The head waits for the first item, `head_timeout`
+        seconds at most (default 1, for events 0.1). A sync iterable is iterated in worker threads, now in one, now in
+        another; `thread="own"` gives it one of its own. Raises `TypeError`, `ValueError`.
         """
         self.check_open()
+        goodbye = b""
+        if at_shutdown is not None:
+            if not sse or length is not None:
+                raise ValueError("at_shutdown= is the last of a stream of events: it needs sse=True, and no length=")
+            goodbye = encode_item(at_shutdown, True, self)
         chosen = b"text/event-stream" if sse and content_type == _TEXT else check_value("Content-Type", content_type)
         if head_timeout is None:
             head_timeout = 0.1 if sse else 1.0
-        self.take(StreamSource(source, chosen, length, sse, heartbeat if sse else None, head_timeout, thread))
+        self.take(StreamSource(source, chosen, length, sse, heartbeat if sse else None, head_timeout, thread, goodbye))
 
     def abort(self, body: object = None) -> NoReturn:
         """Stop here: the status and headers set so far go out, with `body` if given, else with what was set.

@@ -123,9 +123,12 @@ class InOneThread:
 
 @final
 class StreamSource:
-    """What `res.stream` was asked for. `length` is the promised number of bytes; times are in seconds."""
+    """What `res.stream` was asked for. `length` is the promised number of bytes; times are in seconds.
 
-    __slots__ = ("content_type", "head_timeout", "heartbeat", "iterable", "length", "sse")
+    `at_shutdown` is the last event, as it goes out when the server shuts down; empty where there is none.
+    """
+
+    __slots__ = ("at_shutdown", "content_type", "head_timeout", "heartbeat", "iterable", "length", "sse")
 
     def __init__(
         self,
@@ -136,12 +139,14 @@ class StreamSource:
         heartbeat: float | None,
         head_timeout: float | None,
         thread: str = "any",
+        at_shutdown: bytes = b"",
     ) -> None:
         _check_iterable(iterable)
         self.iterable: Final[AnyIterable] = iterable if thread == "any" else _in_one_thread(iterable, thread)
         self.content_type: Final = content_type
         self.length: Final = _length(length)
         self.sse: Final = sse
+        self.at_shutdown: Final = at_shutdown
         self.heartbeat: Final = _seconds("heartbeat", heartbeat)
         self.head_timeout: Final = _seconds("head_timeout", head_timeout)
 

@@ -52,8 +52,8 @@ NAMES: Final = (
 STATES: Final = tuple(range(len(NAMES)))
 
 INPUTS: Final = (
-    "start", "opened", "open_failed", "listed", "produced", "exhausted", "stream_failed", "elapsed", "delivered",
-    "closed", "disconnected",
+    "start", "opened", "open_failed", "listed", "produced", "exhausted", "stream_failed", "interrupted", "elapsed",
+    "delivered", "closed", "disconnected",
 )  # fmt: skip
 
 _Guards = dict[int, str]
@@ -120,6 +120,7 @@ TRANSITIONS: Final[dict[tuple[int, str], _Guards]] = {
     },
     (HEADING, "exhausted"): {ENDING: "an empty body, or a 500 where another length was promised"},
     (HEADING, "stream_failed"): {ENDING: "500"},
+    (HEADING, "interrupted"): {ENDING: "an event stream: the head, its last event, End; any other: 500"},
     (HEADING, "elapsed"): {
         STREAMING: "the head goes out without the item",
         ENDING: "the head is impossible: 500",
@@ -132,11 +133,13 @@ TRANSITIONS: Final[dict[tuple[int, str], _Guards]] = {
     },
     (STREAMING, "exhausted"): {ENDING: "End, or Reset where less came than was promised"},
     (STREAMING, "stream_failed"): {ENDING: "Reset"},
+    (STREAMING, "interrupted"): {ENDING: "an event stream: its last event, End; any other: Reset"},
     (STREAMING, "elapsed"): {STREAMING: "a heartbeat, where there is one"},
     (STREAMING, "disconnected"): {STREAMING_LEFT: "always"},
     (STREAMING_LEFT, "produced"): _ABSORBED,
     (STREAMING_LEFT, "exhausted"): _ABSORBED,
     (STREAMING_LEFT, "stream_failed"): _ABSORBED,
+    (STREAMING_LEFT, "interrupted"): _ABSORBED,
     (STREAMING_LEFT, "elapsed"): {STREAMING_LEFT: "the step is still under way"},
     (STREAMING_LEFT, "closed"): _AFTERWARDS,
     (STREAMING_LEFT, "disconnected"): {STREAMING_LEFT: "always"},

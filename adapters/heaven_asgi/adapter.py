@@ -14,8 +14,10 @@ from anyio.to_thread import run_sync as run_in_thread
 from heaven_asgi.driver import Driver
 from heaven_asgi.lifespan import run_lifespan
 from heaven_asgi.requests import HTTP1, Inbox, has_body, request_of
+from heaven_asgi.shutdown import Shutdown
 from heaven_asgi.types import Receive, Scope, Send
-from heaven_asgi.waiting import AsyncioWaiting, TrioWaiting
+from heaven_asgi.waiting_asyncio import AsyncioWaiting
+from heaven_asgi.waiting_trio import TrioWaiting
 from heaven_core.app import App
 from heaven_core.buffered import render
 from heaven_core.events import DeferredCall
@@ -46,10 +48,16 @@ class ASGIAdapter:
     - `max_deferred`: of how many responses it runs at a time, and `max_deferred_waiting` of how many more it waits; of
       the next it is refused and logged by name;
     - `closing_limit`: seconds that a stream gets to close when it has ended or its client has gone; what is slower is
-      given up and reported.
+      given up and reported;
+    - `stream_deadline`: seconds that streams get at the shutdown; what has not ended by then is broken off. Streams of
+      events end at once, since they have no end of their own;
+    - `signals`: whether SIGTERM and SIGINT begin the shutdown of the streams, before the server's own handlers run.
     """
 
-    __slots__ = ("_closing_limit", "_deadline", "_make_runner", "_runners", "_runtime", "app")
+    __slots__ = (
+        "_closing_limit", "_deadline", "_make_runner", "_runners", "_runtime", "_shutdowns", "_signals",
+        "_stream_deadline", "app",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -59,6 +67,8 @@ class ASGIAdapter:
         max_deferred: int = MAX_RUNNING,
         max_deferred_waiting: int = MAX_WAITING,
         closing_limit: float = 5.0,
+        stream_deadline: float = 10.0,
+        signals: bool = True,
     ) -> None:
         if max_deferred < 1 or max_deferred_waiting < 0:
             raise ValueError(
@@ -72,6 +82,9 @@ class ASGIAdapter:
         self._runtime: Final = system_runtime(date_lag=_DATE_LAG)
         # By thread, since each event loop has one: a server may run several loops with one adapter.
         self._runners: Final[dict[int, TaskGroupRunner]] = {}
+        self._shutdowns: Final[dict[int, Shutdown]] = {}
+        self._stream_deadline: Final = stream_deadline
+        self._signals: Final = signals
         app.attach(log_error, _spawn)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -114,10 +127,24 @@ class ASGIAdapter:
                 with anyio.CancelScope(shield=True):
                     await self._defer(calls)
 
+    async def shutdown(self) -> None:
+        """End the streams of this event loop, as a signal does, and return when the last one has ended.
+
+        For servers that are embedded, and for those that tell an app nothing before its streams have ended. Streams
+        that begin afterwards are ended by the next call, or by the next `lifespan.shutdown`.
+        """
+        await self._shutdown().finish()
+
+    def _shutdown(self) -> Shutdown:
+        return self._shutdowns.setdefault(get_ident(), Shutdown(self._stream_deadline))
+
     async def _serve_other(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind = scope["type"]
         if kind == "lifespan":
-            await run_lifespan(self.app, receive, send, self._make_runner, self._use, self._deadline)
+            shutdown = self._shutdowns[get_ident()] = Shutdown(self._stream_deadline)
+            await run_lifespan(
+                self.app, receive, send, self._make_runner, self._use, self._deadline, shutdown, self._signals
+            )
         elif kind == "websocket":
             await receive()
             await send({"type": "websocket.close", "code": 1000, "reason": "no WebSocket here"})
@@ -133,12 +160,15 @@ class ASGIAdapter:
         tell = partial(observers.tell, request) if observers else None
         limit = self._closing_limit
         until_gone = inbox.wait_until_gone
+        shutdown = self._shutdown()
         if _on_asyncio():
-            await self._run(Driver(machine, scope, send, lambda: AsyncioWaiting(inbox, limit), until_gone, tell, limit))
+            await self._run(
+                Driver(machine, scope, send, lambda: AsyncioWaiting(inbox, shutdown, limit), until_gone, tell, limit)
+            )
         else:
             async with anyio.create_task_group() as group:
                 await self._run(
-                    Driver(machine, scope, send, lambda: TrioWaiting(inbox, group), until_gone, tell, limit)
+                    Driver(machine, scope, send, lambda: TrioWaiting(inbox, shutdown, group), until_gone, tell, limit)
                 )
 
     async def _run(self, driver: Driver) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import TypeGuard
 
 import anyio
 from anyio.abc import TaskGroup
 
+from heaven_asgi.shutdown import Shutdown, soon
+from heaven_asgi.signals import heard_first
 from heaven_asgi.types import Receive, Send
 from heaven_core.app import App
 from heaven_io.cancelling import is_own_cancellation
@@ -24,11 +26,14 @@ async def run_lifespan(
     make: Callable[[TaskGroup], TaskGroupRunner],
     use: Callable[[TaskGroupRunner | None], None],
     deadline: float,
+    shutdown: Shutdown,
+    signals: bool,
 ) -> None:
     """Serve a lifespan scope.
 
     `use` is told where deferred work goes while it lasts, which `make` makes; at the end it is awaited for `deadline`
-    seconds at most.
+    seconds at most. Before that `shutdown` ends the streams; it is told to by `signals`, else when the server says so,
+    which for most is when they have ended.
 
     A failing startup is reported to the server, which then does not serve; so is a failing shutdown.
     """
@@ -39,11 +44,15 @@ async def run_lifespan(
         async with _entered(app), anyio.create_task_group() as group:
             runner = make(group)
             use(runner)
+            group.start_soon(shutdown.wait_until_told)
             try:
-                started = True
-                await send({"type": "lifespan.startup.complete"})
-                await receive()
-                await runner.drain(deadline)
+                with heard_first(soon(shutdown.tell)) if signals else nullcontext():
+                    started = True
+                    await send({"type": "lifespan.startup.complete"})
+                    await receive()
+                    await shutdown.finish()
+                    await runner.drain(deadline)
+                shutdown.stop()
             finally:
                 use(None)
     except BaseException as raised:

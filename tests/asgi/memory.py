@@ -46,7 +46,7 @@ class Call:
     counts as sent: there a test raises, waits or leaves."""
 
     def __init__(self, adapter: ASGIAdapter, scope: Scope, messages: Iterable[Message] | None = None) -> None:
-        self._adapter: Final = adapter
+        self.adapter: Final = adapter
         self._scope: Final = scope
         request: Message = {"type": "http.request", "body": b"", "more_body": False}
         self._messages: Final[list[Message]] = [request] if messages is None else list(messages)
@@ -58,7 +58,7 @@ class Call:
         self.at_receive: Callable[[], Awaitable[None]] | None = None
 
     async def run(self) -> None:
-        await self._adapter(self._scope, self.receive, self.send)
+        await self.adapter(self._scope, self.receive, self.send)
 
     async def receive(self) -> Message:
         if self.at_receive is not None:

@@ -11,51 +11,15 @@ import anyio
 import pytest
 
 from heaven_asgi import ASGIAdapter
-from heaven_asgi.types import Message
 from heaven_core import App, Context, Request, Response
+from tests.asgi.life import STARTUP, Life
 from tests.asgi.memory import PATIENCE, Call, scope_of
 
 pytestmark = pytest.mark.anyio
 
-STARTUP: Message = {"type": "lifespan.startup"}
-SHUTDOWN: Message = {"type": "lifespan.shutdown"}
-
 
 class Thing(TypedDict):
     name: str
-
-
-class Life:
-    """The lifespan of one server. `shut_down` lets it end."""
-
-    def __init__(self, app: App, *, deferred_deadline: float = 10.0) -> None:
-        self.adapter = ASGIAdapter(app, deferred_deadline=deferred_deadline)
-        self.ending = anyio.Event()
-        self.sent: list[Message] = []
-        self.received: list[Message] = []
-        self.started = anyio.Event()
-        self.ended = anyio.Event()
-
-    async def run(self) -> None:
-        await self.adapter({"type": "lifespan", "asgi": {"version": "3.0"}}, self.receive, self.send)
-        self.ended.set()
-
-    async def receive(self) -> Message:
-        if self.received:
-            await self.ending.wait()
-        self.received.append(SHUTDOWN if self.received else STARTUP)
-        return self.received[-1]
-
-    async def send(self, message: Message) -> None:
-        self.sent.append(message)
-        self.started.set()
-
-    def shut_down(self) -> None:
-        self.ending.set()
-
-    @property
-    def types(self) -> list[str]:
-        return [message["type"] for message in self.sent]
 
 
 def life_of(kind: str, notes: list[str]) -> App:

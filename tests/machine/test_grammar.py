@@ -79,7 +79,8 @@ class Exchange(RuleBasedStateMachine):
             streams.append(held)
         else:
             streams.append([b"item"])
-            response.stream(streams[-1], sse=body == "sse", length=length)
+            bye = "bye" if body == "sse" and length is None else None
+            response.stream(streams[-1], sse=body == "sse", length=length, at_shutdown=bye)
         for when in WHENS:
             response.defer(print, when)
         self.response = response
@@ -138,6 +139,11 @@ class Exchange(RuleBasedStateMachine):
     @rule()
     def fail_the_stream(self) -> None:
         self.perform(self.machine.stream_failed(ValueError("stream")))
+
+    @precondition(lambda self: self.needs(NextItem))
+    @rule()
+    def shut_down(self) -> None:
+        self.perform(self.machine.interrupted())
 
     @precondition(lambda self: self.needs(NextItem))
     @rule()

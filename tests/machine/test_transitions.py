@@ -146,6 +146,7 @@ CALLS: Final[dict[str, list[Input]]] = {
     ],
     "exhausted": [lambda machine: machine.exhausted()],
     "stream_failed": [lambda machine: machine.stream_failed(ValueError("stream"))],
+    "interrupted": [lambda machine: machine.interrupted()],
     "elapsed": [lambda machine: machine.elapsed()],
     "delivered": [
         lambda machine: machine.delivered(),

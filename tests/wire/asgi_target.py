@@ -21,7 +21,8 @@ def _load() -> App:
     return app
 
 
-adapter: Final = ASGIAdapter(_load(), deferred_deadline=float(os.environ.get("HEAVEN_TEST_DEADLINE", "10")))
+DEADLINE: Final = float(os.environ.get("HEAVEN_TEST_DEADLINE", "10"))
+adapter: Final = ASGIAdapter(_load(), deferred_deadline=DEADLINE, stream_deadline=DEADLINE)
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:

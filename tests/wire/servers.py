@@ -128,6 +128,11 @@ class Server:
         if self.is_running:
             os.kill(self.process.pid, signal.SIGTERM)
 
+    def interrupt(self) -> None:
+        """Ask it to end, as Ctrl+C does."""
+        if self.is_running:
+            os.killpg(self.process.pid, signal.SIGINT)
+
     def wait(self) -> int:
         """Its exit status."""
         return self.process.wait(PATIENCE)

@@ -4,33 +4,14 @@ from __future__ import annotations
 
 import socket
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 
 from tests.table.kit import Ask
 from tests.wire.conftest import Serve
+from tests.wire.diary import Diary
 from tests.wire.raw import fetch
 from tests.wire.servers import Server, until
-
-
-class Diary:
-    """What the app of one server writes down."""
-
-    def __init__(self, serve: Serve, lifespan: str, deadline: str = "10") -> None:
-        name = f"diary-{uuid4().hex}"
-        self.server = serve(
-            "lifespans",
-            fresh=True,
-            HEAVEN_TEST_DIARY=name,
-            HEAVEN_TEST_LIFESPAN=lifespan,
-            HEAVEN_TEST_DEADLINE=deadline,
-        )
-        self.path: Path = self.server.directory / name
-
-    @property
-    def lines(self) -> list[str]:
-        return self.path.read_text().splitlines() if self.path.exists() else []
 
 
 def listens(server: Server) -> bool:

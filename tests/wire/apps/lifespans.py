@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Final
@@ -91,7 +91,44 @@ def defer_forever(req: Request, res: Response, ctx: Context) -> None:
     res.defer(never_ends)
 
 
+def events(req: Request, res: Response, ctx: Context) -> None:
+    """One event, and another only at the shutdown."""
+
+    async def items() -> AsyncIterator[str]:
+        try:
+            yield "one"
+            await anyio.sleep_forever()
+        finally:
+            write("stream closed")
+
+    res.stream(items(), sse=True, at_shutdown="bye")
+    res.defer(write_outcome(res))
+
+
+def text(req: Request, res: Response, ctx: Context) -> None:
+    """A body with an end of its own, which comes too late."""
+
+    async def items() -> AsyncIterator[str]:
+        try:
+            yield "one"
+            await anyio.sleep_forever()
+        finally:
+            write("stream closed")
+
+    res.stream(items())
+    res.defer(write_outcome(res))
+
+
+def write_outcome(res: Response) -> Callable[[App], None]:
+    def call(app: App) -> None:
+        write(res.outcome.kind if res.outcome is not None else "no outcome")
+
+    return call
+
+
 app: Final = App(lifespan=LIFESPANS[os.environ["HEAVEN_TEST_LIFESPAN"]])
 app.GET("/text", greet)
+app.GET("/events", events)
+app.GET("/unending", text)
 app.GET("/defer", defer)
 app.GET("/defer-forever", defer_forever)

@@ -1,0 +1,99 @@
+"""The end of the streams, when the server ends: those of events in order, any other when its time is up."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable
+from typing import Final, Protocol, final
+
+import anyio
+
+__all__ = ["Interruptible", "Shutdown", "soon"]
+
+# Seconds without an item after which a stream of events is ended: what is on its way still goes out.
+_SILENCE: Final = 0.1
+# Seconds after which also one that always has something to say is ended.
+_MOST_TALK: Final = 1.0
+
+
+class Interruptible(Protocol):
+    """A stream that is under way. `steps` counts its items, `endless` says that it may be ended wherever it waits."""
+
+    endless: bool
+    steps: int
+
+    def interrupt(self, late: bool) -> None:
+        """Stop the step that is awaited, if there is one; or, where it is `late`, what is being sent."""
+        ...
+
+
+@final
+class Shutdown:
+    """Ends the streams of one event loop within `deadline` seconds, once it is told to."""
+
+    __slots__ = ("_began", "_deadline", "_scope", "_streams", "_told")
+
+    def __init__(self, deadline: float) -> None:
+        self._deadline: Final = deadline
+        self._began = math.inf
+        self._streams: Final[set[Interruptible]] = set()
+        self._told: Final = anyio.Event()
+        self._scope: Final = anyio.CancelScope()
+
+    def join(self, stream: Interruptible) -> None:
+        """Count a stream that begins."""
+        self._streams.add(stream)
+
+    def leave(self, stream: Interruptible) -> None:
+        """Forget a stream that has ended."""
+        self._streams.discard(stream)
+
+    async def wait_until_told(self) -> None:
+        """End the streams once `tell` has been called, and those that begin afterwards, until `stop` is called."""
+        with self._scope:
+            await self._told.wait()
+            while True:
+                await self.finish()
+                await anyio.sleep(_SILENCE)
+
+    def tell(self) -> None:
+        """Begin. To be called in the event loop."""
+        self._told.set()
+
+    def stop(self) -> None:
+        """No longer wait to be told."""
+        self._scope.cancel()
+
+    async def finish(self) -> None:
+        """End the streams, and return when the last one has ended."""
+        now = anyio.current_time()
+        self._began = min(now, self._began)
+        seen: dict[Interruptible, int] = {}
+        while self._streams:
+            late = now >= self._began + self._deadline
+            talked_enough = now >= self._began + _MOST_TALK
+            for stream in list(self._streams):
+                silent = seen.get(stream) == stream.steps
+                if late or (stream.endless and (silent or talked_enough)):
+                    stream.interrupt(late)
+            seen = {stream: stream.steps for stream in self._streams}
+            await anyio.sleep(_SILENCE)
+            now = anyio.current_time()
+
+
+def soon(call: Callable[[], None]) -> Callable[[], None]:
+    """What makes the running event loop do `call`, and may itself be called anywhere, also by a signal's handler."""
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        from trio.lowlevel import current_trio_token  # noqa: PLC0415  (nobody on asyncio needs to have it)
+
+        token = current_trio_token()
+        return lambda: token.run_sync_soon(call)
+    return lambda: _in_loop(loop, call)
+
+
+def _in_loop(loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> None:
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(call)

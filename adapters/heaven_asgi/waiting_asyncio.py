@@ -1,0 +1,155 @@
+"""On asyncio: the owner is woken by a cancellation that is taken back."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from typing import Final, final
+
+from heaven_asgi.requests import Inbox
+from heaven_asgi.shutdown import Shutdown
+from heaven_asgi.waiting import Tick, Woken
+from heaven_core.needs import NextItem
+from heaven_io.streams import Stream
+
+__all__ = ["AsyncioWaiting"]
+
+
+@final
+class AsyncioWaiting:
+    """On asyncio the owner is woken by one `cancel()`, so that the generator's `finally` may still await."""
+
+    __slots__ = (
+        "_cancelled_before", "_closing_limit", "_inbox", "_owner", "_pressed", "_shutdown", "_ticking", "_timer",
+        "_waiting", "_watcher", "_woken", "cut", "endless", "sending", "steps",
+    )  # fmt: skip
+
+    def __init__(self, inbox: Inbox, shutdown: Shutdown, closing_limit: float) -> None:
+        self._inbox: Final = inbox
+        self._shutdown: Final = shutdown
+        self._closing_limit: Final = closing_limit
+        self.steps = 0
+        self.endless = self.sending = self.cut = False
+        self._pressed: asyncio.TimerHandle | None = None
+        owner = asyncio.current_task()
+        assert owner is not None  # ASGI applications are called in a task
+        self._owner: Final = owner
+        # Cancellations that somebody before us has swallowed and not taken back are none of this request.
+        self._cancelled_before: Final = owner.cancelling()
+        self._waiting = False
+        self._woken = 0  # how often we have cancelled the owner
+        self._timer: asyncio.TimerHandle | None = None
+        self._ticking: asyncio.Task[None] | None = None
+        self._watcher: asyncio.Task[None] | None = asyncio.get_running_loop().create_task(self._watch())
+
+    @property
+    def gone(self) -> bool:
+        """Whether the client is known to have gone."""
+        return self._inbox.gone
+
+    async def next(self, need: NextItem[Stream], tick: Tick) -> object:
+        """See `Waiting`."""
+        if self._inbox.gone:
+            raise Woken
+        timeout = need.timeout
+        if timeout is not None:
+            self._set_timer(timeout, tick)
+        if not self.steps:
+            self.endless = need.endless
+            self._shutdown.join(self)
+        self.steps += 1
+        self._waiting = True
+        try:
+            return await need.stream.next()
+        except asyncio.CancelledError:
+            if self._woken:
+                given_up = self._woken > 1
+                if self._take_back() <= self._cancelled_before:  # else somebody has cancelled the request, too
+                    raise Woken(given_up) from None
+            elif self._owner.cancelling() <= self._cancelled_before:
+                raise RuntimeError("the stream was cancelled by something that it awaits, not by the server") from None
+            if self._ticking is not None:
+                self._ticking.cancel()  # it may be in a send() that a slow client holds up
+            raise
+        finally:
+            self._waiting = False
+            if self._woken:  # the generator has swallowed it
+                self._take_back()
+            if timeout is not None:
+                await self._stop_timer()
+
+    def stop(self) -> None:
+        """End the watch."""
+        self._shutdown.leave(self)
+        watcher, self._watcher = self._watcher, None  # which ends the cycle of references through its frames
+        if watcher is not None:
+            watcher.cancel()
+
+    def interrupt(self, late: bool) -> None:
+        """See `Interruptible`."""
+        self._wake()
+        if not late:
+            return
+        if self._ticking is not None:
+            self._ticking.cancel()
+        if self.sending and not self._woken:
+            self.cut = True
+            self._woken += 1
+            self._owner.cancel()
+
+    async def _watch(self) -> None:
+        try:
+            await self._inbox.wait_until_gone()
+        except Exception:
+            self._inbox.gone = True  # a server whose receive() fails has lost its client
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._waiting and not self._woken:
+            self._press()
+
+    def _press(self) -> None:
+        # A `finally` that does not come to its end is cancelled again.
+        self._woken += 1
+        self._owner.cancel()
+        self._pressed = asyncio.get_running_loop().call_later(self._closing_limit, self._press)
+
+    def _take_back(self) -> int:
+        """Take our cancellations back; how many there still are."""
+        if self._pressed is not None:
+            self._pressed.cancel()
+            self._pressed = None
+        left = self._owner.cancelling()
+        for _ in range(self._woken):
+            left = self._owner.uncancel()
+        self._woken = 0
+        return left
+
+    def is_taken_back(self, error: BaseException) -> bool:
+        """Whether `error` is a cancellation that whoever caused it has taken back since."""
+        if self._woken:
+            self._take_back()
+        return isinstance(error, asyncio.CancelledError) and self._owner.cancelling() <= self._cancelled_before
+
+    def _set_timer(self, timeout: float, tick: Tick) -> None:
+        self._timer = asyncio.get_running_loop().call_later(timeout, self._fire, tick)
+
+    def _fire(self, tick: Tick) -> None:
+        self._timer = None
+        self._ticking = asyncio.get_running_loop().create_task(self._perform(tick))
+
+    async def _perform(self, tick: Tick) -> None:
+        again = await tick()
+        self._ticking = None
+        if again is None or self._inbox.gone:
+            self._wake()
+        elif self._waiting and again < math.inf:
+            self._set_timer(again, tick)
+
+    async def _stop_timer(self) -> None:
+        """Nothing more is performed beside the owner from now on."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._ticking is not None:
+            await self._ticking

@@ -1,0 +1,271 @@
+"""The server shuts down while streams are open: events end in order, any other stream gets its time."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import anyio
+import pytest
+
+from heaven_asgi import ASGIAdapter
+from heaven_asgi.types import Message
+from heaven_core import Context, Request, Response
+from tests.asgi.memory import PATIENCE, Call, scope_of
+from tests.asgi.witness import Witness
+
+pytestmark = pytest.mark.anyio
+
+BYE = b"data: bye\n\n"
+Items = Callable[[], AsyncIterator[object] | Iterator[object]]
+
+
+@pytest.fixture
+def witness(tmp_path: Path) -> Witness:
+    return Witness(tmp_path)
+
+
+def events(witness: Witness, items: Items, deadline: float = 10.0, heartbeat: float | None = None) -> Call:
+    """A call of a route with this stream of events."""
+
+    def handler(req: Request, res: Response, ctx: Context) -> None:
+        res.stream(items(), sse=True, heartbeat=heartbeat, at_shutdown="bye")
+
+    witness.app.GET("/own", handler)
+    return Call(ASGIAdapter(witness.app, stream_deadline=deadline, closing_limit=0.2), scope_of(path="/own"))
+
+
+def plain(witness: Witness, items: Items, deadline: float) -> Call:
+    """A call of a route with this stream of text."""
+
+    def handler(req: Request, res: Response, ctx: Context) -> None:
+        res.stream(items())
+
+    witness.app.GET("/own", handler)
+    return Call(ASGIAdapter(witness.app, stream_deadline=deadline, closing_limit=0.2), scope_of(path="/own"))
+
+
+async def shut_down(call: Call, sent: int = 2) -> None:
+    """Run it, and when so much has been sent shut down."""
+    with anyio.fail_after(PATIENCE):
+        async with anyio.create_task_group() as group:
+            group.start_soon(call.run)
+            await call.until_sent(sent)
+            await call.adapter.shutdown()
+
+
+async def test_events_that_wait_end_in_order_with_the_last_one(witness: Witness) -> None:
+    async def items() -> AsyncIterator[object]:
+        try:
+            yield "one"
+            await anyio.sleep_forever()
+        finally:
+            witness.notes.append("closed")
+
+    call = events(witness, items)
+    await shut_down(call)
+    assert call.answer.body == b"data: one\n\n" + BYE
+    assert call.answer.whole
+    assert witness.notes == ["closed"]
+    assert witness.outcome == "complete"
+    assert witness.errors == []
+
+
+async def test_before_the_first_event_the_head_goes_out_too(witness: Witness) -> None:
+    """After its time it has gone by itself; no client is left without an answer."""
+
+    async def items() -> AsyncIterator[object]:
+        await anyio.sleep_forever()
+        yield "never"
+
+    call = events(witness, items)
+    await shut_down(call, sent=1)
+    assert call.answer.body == BYE
+    assert call.answer.whole
+
+
+async def test_what_is_on_its_way_goes_out_first(witness: Witness) -> None:
+    """A queue of events is emptied, although each step waits a little."""
+    put, get = anyio.create_memory_object_stream[int](100)
+    held = anyio.Event()
+
+    async def items() -> AsyncIterator[object]:
+        with get:
+            async for number in get:
+                yield str(number)
+
+    call = events(witness, items)
+
+    async def at_send(number: int, message: Message) -> None:
+        if number == 2:
+            await held.wait()
+
+    call.at_send = at_send
+    with put, anyio.fail_after(PATIENCE):
+        async with anyio.create_task_group() as group:
+            group.start_soon(call.run)
+            for number in range(100):
+                put.send_nowait(number)
+            await call.until_sent(2)
+            group.start_soon(call.adapter.shutdown)
+            await anyio.sleep(0.3)  # the client is slow to take the second one
+            held.set()
+    assert call.answer.body == b"".join(b"data: %d\n\n" % number for number in range(100)) + BYE
+    assert call.answer.whole
+
+
+async def test_events_that_never_pause_are_ended_after_a_while(witness: Witness) -> None:
+    async def items() -> AsyncIterator[object]:
+        while True:
+            yield "again"
+            await anyio.sleep(0.001)
+
+    call = events(witness, items)
+    await shut_down(call)
+    assert call.answer.body.endswith(b"data: again\n\n" + BYE)
+    assert call.answer.whole
+
+
+async def test_sync_events_end_when_their_step_returns(witness: Witness) -> None:
+    def items() -> Iterator[object]:
+        try:
+            yield "one"
+            witness.go_threads.wait(PATIENCE)
+            yield "two"
+        finally:
+            witness.notes.append("closed")
+
+    call = events(witness, items)
+    with anyio.fail_after(PATIENCE):
+        async with anyio.create_task_group() as group:
+            group.start_soon(call.run)
+            await call.until_sent(2)
+            group.start_soon(call.adapter.shutdown)
+            await call.until_sent(3)  # and so before the step has returned
+            witness.go_threads.set()
+    assert call.answer.body == b"data: one\n\n" + BYE
+    assert call.answer.whole
+    assert witness.notes == ["closed"]
+
+
+async def test_a_generator_may_say_good_bye_itself(witness: Witness) -> None:
+    """What it yields when it is woken still goes out; then it has ended by itself."""
+
+    async def items() -> AsyncIterator[object]:
+        yield "one"
+        try:
+            await anyio.sleep_forever()
+        except anyio.get_cancelled_exc_class():
+            yield "my own"
+
+    call = events(witness, items)
+    await shut_down(call)
+    assert call.answer.body == b"data: one\n\ndata: my own\n\n"
+    assert call.answer.whole
+
+
+async def test_any_other_stream_gets_time_for_its_end(witness: Witness) -> None:
+    async def items() -> AsyncIterator[object]:
+        yield "one"
+        await anyio.sleep(0.4)
+        yield "two"
+
+    call = plain(witness, items, deadline=10.0)
+    await shut_down(call)
+    assert call.answer.body == b"onetwo"
+    assert call.answer.whole
+    assert witness.outcome == "complete"
+
+
+async def test_one_that_has_not_ended_by_the_deadline_is_visibly_cut(witness: Witness) -> None:
+    async def items() -> AsyncIterator[object]:
+        try:
+            yield "one"
+            await anyio.sleep_forever()
+        finally:
+            witness.notes.append("closed")
+
+    call = plain(witness, items, deadline=0.1)
+    await shut_down(call)
+    assert call.answer.body == b"one"
+    assert not call.answer.whole
+    assert witness.notes == ["closed"]
+    assert witness.outcome == "failed"
+    assert [type(error) for error in witness.errors] == [TimeoutError]
+
+
+@pytest.mark.parametrize("kind", ["events", "text"])
+async def test_a_client_that_takes_nothing_holds_it_up_until_the_deadline(kind: str, witness: Witness) -> None:
+    async def items() -> AsyncIterator[object]:
+        try:
+            yield "one"
+            yield "two"
+        finally:
+            witness.notes.append("closed")
+
+    call = events(witness, items, deadline=0.2) if kind == "events" else plain(witness, items, deadline=0.2)
+    stuck = anyio.Event()
+
+    async def at_send(number: int, message: Message) -> None:
+        if number == 2:
+            stuck.set()
+            await anyio.sleep_forever()
+
+    call.at_send = at_send
+    with anyio.fail_after(PATIENCE):
+        async with anyio.create_task_group() as group:
+            group.start_soon(call.run)
+            await stuck.wait()
+            await call.adapter.shutdown()
+    assert not call.answer.whole
+    assert witness.notes == ["closed"]
+    assert witness.outcome == "disconnected"
+    assert witness.errors == []
+
+
+async def test_nor_does_a_heartbeat_that_nobody_takes(witness: Witness) -> None:
+    async def items() -> AsyncIterator[object]:
+        try:
+            yield "one"
+            await anyio.sleep_forever()
+        finally:
+            witness.notes.append("closed")
+
+    call = events(witness, items, deadline=0.2, heartbeat=0.01)
+    stuck = anyio.Event()
+
+    async def at_send(number: int, message: Message) -> None:
+        if number >= 2:
+            stuck.set()
+            await anyio.sleep_forever()
+
+    call.at_send = at_send
+    with anyio.fail_after(PATIENCE):
+        async with anyio.create_task_group() as group:
+            group.start_soon(call.run)
+            await stuck.wait()
+            await call.adapter.shutdown()
+    assert not call.answer.whole
+    assert witness.notes == ["closed"]
+    assert witness.outcome == "disconnected"
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_a_finally_that_hangs_is_given_up(witness: Witness) -> None:
+    async def items() -> AsyncIterator[object]:
+        try:
+            yield "one"
+            await anyio.sleep_forever()
+        finally:
+            await anyio.sleep_forever()
+
+    call = events(witness, items)
+    await shut_down(call)
+    assert call.answer.body.endswith(BYE)
+    assert call.answer.whole
+    assert [str(error) for error in witness.errors] == ["closing it took more than 0.2 s and was given up"]
+
+
+async def test_nothing_to_end_is_no_wait(witness: Witness) -> None:
+    with anyio.fail_after(PATIENCE):
+        await ASGIAdapter(witness.app).shutdown()
