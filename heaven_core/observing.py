@@ -34,7 +34,7 @@ class Observers:
         """Raises `TypeError` for what can't be called, and for an `async def`: nothing waits for an observer."""
         if not callable(observer):
             raise TypeError(f"an observer must be callable with (req, event), not {type(observer).__name__}")
-        if iscoroutinefunction(observer):
+        if iscoroutinefunction(observer) or iscoroutinefunction(type(observer).__call__):
             raise TypeError(f"an observer is a def, since no response waits for it: {observer!r}")
         self._observers.append(observer)
 

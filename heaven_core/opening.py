@@ -131,7 +131,8 @@ class Opening(Sized[S]):
         if coding is not None and self._record is not None:
             explain_coding(coding.name, self._record)
         fields, replaced = file_fields(source, info, self._response.fields, self._runtime, coding)
-        return self._file(fields, info.size, source.content_type, replaced)
+        # A compressor keeps the date of what it compresses: such a date does not say which of the two a client has.
+        return self._file(fields, info.size, source.content_type, replaced or source.precompressed)
 
     def _instead_of_file(self, status: int, *lines: Field) -> Events:
         response = self._response

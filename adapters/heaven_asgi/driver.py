@@ -46,7 +46,7 @@ _CANCELLED_BETWEEN: Final = (
 class Driver(Sender):
     """One response on its way to `send`, from the machine's first event to its last."""
 
-    __slots__ = ("_broken", "_closing_limit", "_machine")
+    __slots__ = ("_broken", "_cancelled", "_closing_limit", "_machine")
 
     def __init__(
         self,
@@ -62,6 +62,7 @@ class Driver(Sender):
         self._machine: Final = machine
         self._closing_limit: Final = closing_limit
         self._broken: Exception | None = None  # of `send`, while a stream was silent
+        self._cancelled = False
 
     async def run(self) -> None:
         """Drive the machine to its end. What is open is closed also when this is cancelled."""
@@ -69,6 +70,7 @@ class Driver(Sender):
         try:
             await self._drive(machine.start())
         except BaseException as error:
+            self._cancelled = True
             events = machine.disconnected(self._sent)
             if type(machine.need) in (OpenFile, UseFile, ListDirectory):
                 events += machine.open_failed(error)  # what is opened too late closes itself
@@ -97,22 +99,35 @@ class Driver(Sender):
                 case NextItem():
                     events = await self._next(need)
                 case Deliver():
-                    error, self._error = self._error, None
-                    events = machine.delivered(self._sent, error)
+                    failure, self._error = self._error, None
+                    events = machine.delivered(self._sent, failure)
                 case OpenFile() | UseFile():
                     events = await self._open(need)
                 case ListDirectory():
                     events = await self._list(need)
                 case CloseStream():
-                    events = machine.closed(await close_within(self._closing_limit, need.stream.aclose))
+                    events = machine.closed(await self._close(need.stream.aclose))
                 case CloseFile():
-                    events = machine.closed(await close_within(self._closing_limit, self._files.pop().close))
+                    error = await self._close(self._files[-1].close)
+                    # Only now: where a cancellation comes out of it, the file is still asked to be closed.
+                    self._files.pop()
+                    events = machine.closed(error)
                 case Finished():
                     if self._tell is not None:
                         self._tell(need.outcome)
                     return
                 case _:
                     assert_never(need)
+
+    async def _close(self, close: Callable[[], Awaitable[None]]) -> BaseException | None:
+        try:
+            return await close_within(self._closing_limit, close)
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:
+            if not self._cancelled:
+                raise
+            return error  # once more: it is left to itself, so that the rest is still closed and deferred work runs
 
     async def _open(self, need: OpenFile | UseFile) -> tuple[Event, ...]:
         try:

@@ -42,7 +42,8 @@ def extensions_of(scope: Scope) -> Collection[str]:
 class PathOfDescriptor:
     """A descriptor of its own, and the path by which the server can open the same file."""
 
-    _open = 0
+    # Those of all event loops of the process.
+    _open: Final[set[int]] = set()
 
     __slots__ = ("_fd", "path")
 
@@ -50,12 +51,12 @@ class PathOfDescriptor:
         self._fd: Final = os.dup(fd)
         # By our own number: "self" would be another process if the server had one for files.
         self.path: Final = f"/proc/{os.getpid()}/fd/{self._fd}"
-        PathOfDescriptor._open += 1
+        self._open.add(self._fd)
 
     @classmethod
     def has_room(cls) -> bool:
         """Whether one more may linger."""
-        return cls._open < MOST_LINGERING
+        return len(cls._open) < MOST_LINGERING
 
     @property
     def message(self) -> Message:
@@ -74,15 +75,18 @@ class PathOfDescriptor:
 
     def close(self) -> None:
         """Close the descriptor."""
+        self._open.discard(self._fd)
         os.close(self._fd)
-        PathOfDescriptor._open -= 1
 
 
 def path_of(extensions: Collection[str], fd: int) -> PathOfDescriptor | None:
     """What the server can open, `None` where it takes no paths or can't open this one: /proc is Linux's."""
     if PATHSEND not in extensions or not PathOfDescriptor.has_room():
         return None
-    path = PathOfDescriptor(fd)
+    try:
+        path = PathOfDescriptor(fd)
+    except OSError:
+        return None  # no descriptor is left: the file is open, and can be read
     if os.access(path.path, os.R_OK):
         return path
     path.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from errno import EBADF
 from io import BufferedRandom, BufferedReader, FileIO
 from stat import S_ISREG
 from threading import Lock
@@ -56,10 +57,14 @@ def duplicate(file: BinaryFile) -> OpenedFile | None:
     if type(raw) is not FileIO:
         return None  # a file inside an archive, too, has a descriptor: that of the archive
     flush: Callable[[], object] | None = getattr(file, "flush", None)
-    if flush is not None:
-        flush()  # what was written to a temporary file may not have got that far
-    info = os.fstat(raw.fileno())
-    return OpenedFile(os.dup(raw.fileno()), info.st_size, info.st_mtime_ns) if S_ISREG(info.st_mode) else None
+    try:
+        if flush is not None:
+            flush()  # what was written to a temporary file may not have got that far
+        fd = raw.fileno()
+    except ValueError as error:
+        raise OSError(EBADF, "an open file was closed before it could be sent") from error
+    info = os.fstat(fd)
+    return OpenedFile(os.dup(fd), info.st_size, info.st_mtime_ns) if S_ISREG(info.st_mode) else None
 
 
 @final
@@ -71,18 +76,31 @@ class HeldReader:
     def __init__(self, file: BinaryFile) -> None:
         self._file: Final = file
         self._lock: Final = Lock()
-        self.info: Final = FileInfo(file.seek(0, os.SEEK_END), None)
+        self.info: Final = FileInfo(_size_of(file), None)
 
     def read_at(self, offset: int, count: int) -> bytes:
         """See `BlockingFile`."""
         with self._lock:
             self._file.seek(offset, os.SEEK_SET)
-            return self._file.read(count)
+            data = self._file.read(count)
+        if len(data) > count:
+            raise ValueError(f"an open file gave {len(data)} bytes when it was asked for {count}: {self._file!r}")
+        return data
 
     def close(self) -> None:
         """Wait until no read is running that a cancelled owner has left behind."""
         with self._lock:
             pass
+
+
+def _size_of(file: BinaryFile) -> int:
+    place: object = file.seek(0, os.SEEK_END)
+    if not isinstance(place, int):  # some say nothing, and mean that tell() does
+        tell: Callable[[], object] | None = getattr(file, "tell", None)
+        place = None if tell is None else tell()
+    if not isinstance(place, int) or place < 0:
+        raise TypeError(f"the size of an open file is what its seek() or tell() says at the end: {file!r}")
+    return place
 
 
 @final

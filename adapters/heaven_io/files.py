@@ -104,14 +104,13 @@ async def _open_in_thread(opening: Callable[[], OpenedFile]) -> ReadableFile | O
 
 @final
 class _AsyncioFile:
-    __slots__ = ("_closed", "_file", "_lock", "_position", "_window", "fd", "info")
+    __slots__ = ("_closed", "_file", "_lock", "_window", "fd", "info")
 
     def __init__(self, file: AsyncFileIO, opened: OpenedFile) -> None:
         self._file: Final = file
         # Reads and the closing are jobs, which outlive their owner: this keeps a descriptor from being closed, and
         # its number from being given to another file, under a read that a cancelled owner has left behind.
         self._lock: Final = asyncio.Lock()
-        self._position = 0
         self._closed = False
         self._window: Final = Window(opened.fd)
         self.fd: Final[int] = opened.fd
@@ -131,12 +130,9 @@ class _AsyncioFile:
             await begin(self._close, "closing a file").result()
 
     async def _read(self, offset: int, count: int) -> bytes:
+        # Not aiofiles' seek() and read(): a file that the application has opened shares its position with ours.
         async with self._lock:
-            if self._position != offset:
-                await self._file.seek(offset)
-            data = await self._file.read(count)
-            self._position = offset + len(data)
-            return data
+            return await asyncio.get_running_loop().run_in_executor(None, os.pread, self.fd, count, offset)
 
     async def _close(self) -> None:
         async with self._lock:

@@ -107,8 +107,12 @@ def test_one_that_raises_is_reported_and_the_next_is_told(witness: Witness) -> N
 def test_an_async_one_is_refused() -> None:
     async def observe(req: Request[object], what: Event | Outcome) -> None: ...
 
-    with pytest.raises(TypeError, match="no response waits"):
-        App().on_event(observe)
+    class Observer:
+        async def __call__(self, req: Request[object], what: Event | Outcome) -> None: ...
+
+    for observer in (observe, Observer()):
+        with pytest.raises(TypeError, match="no response waits"):
+            App().on_event(observer)
 
 
 def test_what_cannot_be_called_is_refused() -> None:

@@ -9,13 +9,16 @@ import threading
 import weakref
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator
 from contextlib import asynccontextmanager
+from io import BytesIO
 from pathlib import Path
 
 import pytest
+from typing_extensions import override
 
 from heaven_asgi import ASGIAdapter
 from heaven_asgi.types import Message
 from heaven_core import App, Context, Request, Response
+from tests.asgi.life import Life
 from tests.asgi.memory import PATIENCE, Call, scope_of
 from tests.asgi.witness import Witness
 
@@ -181,6 +184,61 @@ async def test_a_cancelled_open_is_not_done_a_second_time(witness: Witness) -> N
         while "opened-once.txt" not in OPENED or witness.open_files:
             await asyncio.sleep(0)
     assert OPENED.count("opened-once.txt") == 1
+    assert witness.outcome == "disconnected"
+
+
+@pytest.mark.parametrize("name", ["file", "stream"])
+async def test_a_cancellation_while_something_is_closed_loses_nothing(name: str, witness: Witness) -> None:
+    (witness.directory / "small.txt").write_text("hello")
+    life = Life(witness.app)
+    running = asyncio.create_task(life.run())
+    await life.started.wait()
+    call = Call(life.adapter, scope_of(path=f"/{name}"))
+    task = asyncio.create_task(call.run())
+
+    async def at_send(number: int, message: Message) -> None:
+        if not message.get("more_body", True):
+            asyncio.get_running_loop().call_soon(task.cancel)
+
+    call.at_send = at_send
+    await asyncio.wait({task}, timeout=PATIENCE)
+    life.shut_down()
+    await asyncio.wait({running}, timeout=PATIENCE)
+    assert call.answer.whole
+    assert witness.open_files == []
+    assert witness.notes[-2:] == ["always", "complete"]
+    assert witness.errors == []
+
+
+async def test_a_second_cancellation_while_a_file_is_closed_loses_nothing(witness: Witness) -> None:
+    """The closing waits for a read that the first one has left behind, and is left to itself."""
+    reading, go = threading.Event(), threading.Event()
+
+    class Slow(BytesIO):
+        @override
+        def read(self, size: int | None = -1, /) -> bytes:
+            reading.set()
+            go.wait(PATIENCE)
+            return super().read(size)
+
+    file = Slow(b"hello")
+
+    def handler(req: Request, res: Response, ctx: Context) -> None:
+        res.file(file)
+        res.defer(lambda app: witness.notes.append("deferred"))
+
+    witness.app.GET("/own", handler)
+    task = asyncio.create_task(Call(ASGIAdapter(witness.app), scope_of(path="/own")).run())
+    async with asyncio.timeout(PATIENCE):
+        while not reading.is_set():
+            await asyncio.sleep(0.001)
+    for _ in range(2):
+        task.cancel()
+        await asyncio.sleep(0.01)
+    go.set()
+    await until_cancelled(task)
+    assert witness.notes == ["deferred"]
+    assert file.closed
     assert witness.outcome == "disconnected"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
+from errno import EMFILE
 from functools import partial
 from io import BytesIO
 from pathlib import Path
@@ -169,6 +170,17 @@ async def test_only_so_many_descriptors_linger_and_then_files_are_read(witness: 
             assert path is not None
             path.close()
     assert witness.open_files == []
+
+
+async def test_where_no_descriptor_is_left_the_file_is_read(witness: Witness, monkeypatch: pytest.MonkeyPatch) -> None:
+    def dup(fd: int) -> int:
+        raise OSError(EMFILE, "too many open files")
+
+    monkeypatch.setattr("heaven_asgi.zero_copy.os.dup", dup)
+    server = Server(PATHSEND)
+    answer = await server.get(witness, "/files/large.bin")
+    assert (set(server.kinds), answer.whole) == ({"start", "body"}, True)
+    assert witness.outcome == "complete"
 
 
 async def test_a_file_whose_name_is_given_to_another_meanwhile_is_sent_all_the_same(witness: Witness) -> None:

@@ -210,3 +210,11 @@ def test_a_content_encoding_of_the_handlers_excludes_it() -> None:
 def test_an_open_file_has_no_siblings() -> None:
     with open(__file__, "rb") as file, pytest.raises(ValueError, match="open already"):
         loose(Response().file)(file, precompressed=True)
+
+
+def test_a_date_does_not_say_which_of_the_two_a_client_has() -> None:
+    """RFC 9110 §8.8.2.2, §13.1.5: a compressor keeps the date, so a range of the one would be joined to the other."""
+    part = serve(Range="bytes=0-1", If_Range=DATE, Accept_Encoding="br")
+    assert (part.status, part.body) == (200, b"BR")
+    tag = serve(Accept_Encoding="br").headers["etag"]
+    assert serve(Range="bytes=0-0", If_Range=tag, Accept_Encoding="br").status == 206

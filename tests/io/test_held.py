@@ -7,9 +7,10 @@ import os
 import tempfile
 import threading
 from collections.abc import Callable
+from errno import EOPNOTSUPP
 from io import BytesIO
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 from zipfile import ZipFile
 
 import anyio
@@ -202,3 +203,70 @@ async def test_it_is_not_closed_under_a_thread_that_a_cancelled_owner_has_left_b
             threading.Timer(0.05, file.go_on.set).start()
     assert file.closed
     assert not file.closed_under_it
+
+
+def _not_supported(*_: object) -> int:
+    """As on tmpfs."""
+    raise OSError(EOPNOTSUPP, "no flags here")
+
+
+@pytest.mark.parametrize("cached", [True, False])
+async def test_who_shares_its_position_does_not_matter(cached: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A descriptor and its duplicate have one position; what is not in the page cache is read by a thread."""
+    if not cached:
+        monkeypatch.setattr("heaven_io.windows.os.preadv", _not_supported)
+    with tempfile.TemporaryFile() as file:
+        file.write(DATA)
+        file.seek(16)
+        readers = [await use_async(file) for _ in range(2)]
+        for reader in readers:
+            assert await reader.read_at(0, 100) == DATA[:100]
+        assert await readers[0].read_at(100, 100) == DATA[100:200]
+        for reader in readers:
+            await reader.close()
+        assert file.tell() == 16
+
+
+class Silent(BytesIO):
+    """Its `seek` says nothing, as that of some clients of network file systems."""
+
+    @override
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        super().seek(offset, whence)
+        return cast(int, None)
+
+
+class Mute(Silent):
+    @override
+    def tell(self) -> int:
+        return cast(int, None)
+
+
+class Generous(BytesIO):
+    """Gives more than it is asked for."""
+
+    @override
+    def read(self, size: int | None = -1, /) -> bytes:
+        return super().read() + b"more"
+
+
+async def test_a_seek_that_says_nothing_is_asked_by_tell() -> None:
+    reader = await use_async(Silent(DATA))
+    assert reader.info.size == len(DATA)
+    assert await reader.read_at(3, 4) == DATA[3:7]
+    with pytest.raises(TypeError, match=r"what its seek\(\) or tell\(\) says at the end: <.*Mute"):
+        await use_async(Mute(DATA))
+
+
+async def test_a_file_that_gives_more_than_was_asked_for_is_refused() -> None:
+    reader = await use_async(Generous(DATA))
+    with pytest.raises(ValueError, match="gave 10244 bytes when it was asked for 3"):
+        await reader.read_at(0, 3)
+
+
+async def test_a_file_that_was_closed_meanwhile_is_an_error_of_the_disk(tmp_path: Path) -> None:
+    """As any other that opening meets, so that one who was cancelled need not hear of it."""
+    file = on_disk(tmp_path)
+    file.close()
+    with pytest.raises(OSError, match="was closed before it could be sent"):
+        await use_async(file)
