@@ -113,13 +113,16 @@ class Ending(Generic[S]):
             return self._pass_over()
         return self._wind_up()
 
-    def disconnected(self, sent: int = 0) -> Events:
+    def disconnected(self, sent: int = 0, unsent: int = 0) -> Events:
         """The client has gone, or what was handed out can't be sent. Idempotent, never raises.
 
-        `sent` bytes of the `FileRange` under way had left before. The answer to the need of this moment may still
-        come, and is absorbed.
+        `sent` bytes of the `FileRange` under way had left before. Of the chunks that were handed out, `unsent` bytes
+        still waited to be sent together with later ones. The answer to the need of this moment may still come, and is
+        absorbed.
         """
         state = self._state
+        # What was handed out last has not been counted yet.
+        self._sent -= min(max(unsent - self._pending, 0), self._sent)
         if state == states.IDLE:
             self._state = states.IDLE_LEFT
         elif state == states.OPENING or state == states.OPENING_SIBLING or state == states.LISTING:

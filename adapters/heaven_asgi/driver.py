@@ -46,7 +46,7 @@ _CANCELLED_BETWEEN: Final = (
 class Driver(Sender):
     """One response on its way to `send`, from the machine's first event to its last."""
 
-    __slots__ = ("_broken", "_cancelled", "_closing_limit", "_machine")
+    __slots__ = ("_cancelled", "_closing_limit", "_machine")
 
     def __init__(
         self,
@@ -61,7 +61,6 @@ class Driver(Sender):
         super().__init__(scope, send, watch, until_gone, tell)
         self._machine: Final = machine
         self._closing_limit: Final = closing_limit
-        self._broken: Exception | None = None  # of `send`, while a stream was silent
         self._cancelled = False
 
     async def run(self) -> None:
@@ -71,7 +70,7 @@ class Driver(Sender):
             await self._drive(machine.start())
         except BaseException as error:
             self._cancelled = True
-            events = machine.disconnected(self._sent)
+            events = self._leave()
             if type(machine.need) in (OpenFile, UseFile, ListDirectory):
                 events += machine.open_failed(error)  # what is opened too late closes itself
             with anyio.CancelScope(shield=True):
@@ -90,7 +89,7 @@ class Driver(Sender):
             if events:
                 await self._perform(events)
                 if self._lost:
-                    events = machine.disconnected(self._sent)
+                    events = self._leave()
                     self._lost = False
                     continue
             # What was known before an await may be stale: ask again.
@@ -162,12 +161,12 @@ class Driver(Sender):
         except StopAsyncIteration:
             ended = True
         except ClientDisconnected:  # the generator was reading the request
-            return machine.disconnected()
+            return self._leave()
         except Exception as error:
             failure = error
         if self._broken is not None:
             raise self._broken
-        events = machine.disconnected() if waiting.gone or self._lost else ()
+        events = self._leave() if waiting.gone or self._lost else ()
         self._lost = False
         if failure is not None and not self._is_decided():
             return events + machine.stream_failed(failure)
@@ -176,6 +175,11 @@ class Driver(Sender):
         if woken:
             return machine.interrupted()  # by the shutdown, since nothing else has ended it
         return machine.exhausted() if ended else machine.produced(item)
+
+    def _leave(self) -> tuple[Event, ...]:
+        events = self._machine.disconnected(self._sent, self._unsent)
+        self._kept.clear()
+        return events
 
     def _is_decided(self) -> bool:
         """A tick has found the head impossible and sent a 500 instead, so that the item does not matter."""

@@ -19,8 +19,13 @@ __all__ = ["Sender"]
 
 # A producer that never suspends, to a server whose send does not either, would keep everybody else from their turn, and
 # so would never hear that its client has left: after this many bytes, with so many for each chunk, others have theirs.
-_TURN: Final = 64 * 1024
+_TURN: Final = 256 * 1024
 _CHUNK_WEIGHT: Final = 1024
+
+# One message for each of many small chunks costs more than all else: those that come without the producer's ever having
+# to wait are kept and go out together, so many bytes, with some for each chunk. None is kept while anybody waits.
+_TOGETHER: Final = 64 * 1024
+_KEPT_WEIGHT: Final = 128
 
 
 class Sender:
@@ -31,8 +36,8 @@ class Sender:
     """
 
     __slots__ = (
-        "_ended", "_error", "_extensions", "_files", "_greed", "_http1", "_length", "_lost", "_send", "_sent", "_tell",
-        "_until_gone", "_waiting", "_watch", "calls",
+        "_broken", "_ended", "_error", "_extensions", "_files", "_greed", "_http1", "_kept", "_kept_weight", "_length",
+        "_lost", "_send", "_sent", "_tell", "_until_gone", "_waiting", "_watch", "calls",
     )  # fmt: skip
 
     def __init__(
@@ -56,7 +61,10 @@ class Sender:
         self._sent = 0
         self._error: Exception | None = None  # of the disk
         self._lost = False  # nothing can be sent any more
+        self._broken: Exception | None = None  # of `send`, while a stream was silent
         self._greed = 0
+        self._kept: Final[list[Chunk]] = []
+        self._kept_weight = 0
         self.calls: tuple[DeferredCall, ...] = ()
 
     async def _perform(self, events: tuple[Event, ...]) -> None:
@@ -67,12 +75,12 @@ class Sender:
             if type(event) is Chunk:
                 # The last chunk of a body says itself that it is the last.
                 ended = index + 1 < len(events) and type(events[index + 1]) is End
-                await self._put({"type": "http.response.body", "body": event.data, "more_body": not ended})
-                self._greed += len(event.data) + _CHUNK_WEIGHT
-                if self._greed > _TURN:
-                    self._greed = 0
-                    await checkpoint()
-            elif type(event) is Start:
+                if ended or not self._may_wait(event):
+                    await self._put_chunk(event, ended)
+                if self._lost:
+                    return
+                continue
+            if type(event) is Start:
                 fields = [*event.fields, (b"connection", b"close")] if event.close and self._http1 else event.fields
                 self._length = event.length
                 await self._put({"type": "http.response.start", "status": event.status, "headers": fields})
@@ -80,17 +88,77 @@ class Sender:
                 await self._put_range(event)
             elif type(event) is End:
                 if not ended and not self._ended:
-                    await self._put({"type": "http.response.body", "body": b"", "more_body": False})
+                    await self._put_kept(ended=True)
             elif type(event) is Deferred:
                 self.calls = event.calls
             elif type(event) is Reset:
-                pass  # to return without a last body message is how ASGI says it
+                # To return without a last body message is how ASGI says it.
+                if self._kept:
+                    await self._put_kept(ended=False)
             else:
                 assert_never(event)
             if self._lost and kind is not Deferred:
                 return
             if self._tell is not None:
                 self._tell(event)
+
+    def _may_wait(self, chunk: Chunk) -> bool:
+        """Keep it, if it may go out with later ones."""
+        if self._waiting is None or not self._waiting.bursting:
+            return False
+        weight = self._kept_weight + len(chunk.data) + _KEPT_WEIGHT
+        if weight > _TOGETHER:
+            return False
+        self._kept.append(chunk)
+        self._kept_weight = weight
+        return True
+
+    async def _put_chunk(self, chunk: Chunk, ended: bool) -> None:
+        if self._kept and self._kept_weight + len(chunk.data) > _TOGETHER:
+            await self._put_kept(ended=False)  # what is large is not copied for the sake of what is small
+            if self._lost:
+                self._kept.append(chunk)  # or it would be neither sent nor unsent
+                return
+        self._kept.append(chunk)
+        await self._put_kept(ended)
+        if self._lost:
+            return
+        self._greed += len(chunk.data) + _CHUNK_WEIGHT
+        if self._greed > _TURN:
+            self._greed = 0
+            await checkpoint()
+        if self._waiting is not None and not ended:
+            self._waiting.burst(self._flush)
+
+    async def _put_kept(self, ended: bool) -> None:
+        """Send all that was kept, in one message, which may be the last."""
+        kept = self._kept
+        data = kept[0].data if len(kept) == 1 else b"".join([chunk.data for chunk in kept])
+        await self._put({"type": "http.response.body", "body": data, "more_body": not ended})
+        if self._lost:
+            return
+        if self._kept_weight:
+            self._greed += self._kept_weight
+            self._kept_weight = 0
+        told = self._tell
+        if told is not None:
+            for chunk in kept:
+                told(chunk)
+        kept.clear()
+
+    async def _flush(self) -> bool:
+        """Send what was kept while the owner waits for an item. Whether that is still wanted."""
+        if self._kept:
+            try:
+                await self._put_kept(ended=False)
+            except Exception as error:
+                self._broken = error  # the server's, for the owner to raise: it is not the stream that has failed
+        return not self._lost and self._broken is None
+
+    @property
+    def _unsent(self) -> int:
+        """The bytes of the chunks that were kept, or could not be sent."""
+        return sum([len(chunk.data) for chunk in self._kept])
 
     async def _put(self, message: Message) -> None:
         waiting = self._waiting

@@ -35,8 +35,10 @@ class Waiting(Protocol):
     """What the driver wants of either.
 
     `sending` is the driver's to set while it sends. `cut` says that this went on for too long at the shutdown.
+    `bursting` says that nobody else has had a turn since `burst` was called.
     """
 
+    bursting: bool
     sending: bool
     cut: bool
 
@@ -51,6 +53,13 @@ class Waiting(Protocol):
 
     def is_taken_back(self, error: BaseException) -> bool:
         """Whether `error` is a cancellation that whoever caused it has taken back since."""
+        ...
+
+    def burst(self, flush: Callable[[], Awaitable[bool]]) -> None:
+        """Something was sent: have `flush` performed as soon as the next item is waited for, if that can be told.
+
+        It says whether the item is still wanted.
+        """
         ...
 
     async def next(self, need: NextItem[Stream], tick: Tick) -> object:

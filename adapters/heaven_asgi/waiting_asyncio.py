@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections.abc import Awaitable, Callable
 from typing import Final, final
 
 from heaven_asgi.requests import Inbox
@@ -21,7 +22,7 @@ class AsyncioWaiting:
 
     __slots__ = (
         "_cancelled_before", "_closing_limit", "_inbox", "_owner", "_pressed", "_shutdown", "_ticking", "_timer",
-        "_waiting", "_watcher", "_woken", "cut", "endless", "sending", "steps",
+        "_waiting", "_watcher", "_woken", "bursting", "cut", "endless", "sending", "steps",
     )  # fmt: skip
 
     def __init__(self, inbox: Inbox, shutdown: Shutdown, closing_limit: float) -> None:
@@ -29,7 +30,7 @@ class AsyncioWaiting:
         self._shutdown: Final = shutdown
         self._closing_limit: Final = closing_limit
         self.steps = 0
-        self.endless = self.sending = self.cut = False
+        self.bursting = self.endless = self.sending = self.cut = False
         self._pressed: asyncio.TimerHandle | None = None
         owner = asyncio.current_task()
         assert owner is not None  # ASGI applications are called in a task
@@ -75,8 +76,26 @@ class AsyncioWaiting:
             self._waiting = False
             if self._woken:  # the generator has swallowed it
                 self._take_back()
-            if timeout is not None:
+            if timeout is not None or self._ticking is not None:
                 await self._stop_timer()
+
+    def burst(self, flush: Callable[[], Awaitable[bool]]) -> None:
+        """See `Waiting`."""
+        if not self.bursting:
+            self.bursting = True
+            asyncio.get_running_loop().call_soon(self._rest, flush)
+
+    def _rest(self, flush: Callable[[], Awaitable[bool]]) -> None:
+        # The event loop has its turn, so that the owner has suspended: in a step, or in sending.
+        self.bursting = False
+        if self._waiting:
+            self._ticking = asyncio.get_running_loop().create_task(self._flush(flush))
+
+    async def _flush(self, flush: Callable[[], Awaitable[bool]]) -> None:
+        wanted = await flush()
+        self._ticking = None
+        if not wanted:
+            self._wake()
 
     def stop(self) -> None:
         """End the watch."""
@@ -132,10 +151,13 @@ class AsyncioWaiting:
         return isinstance(error, asyncio.CancelledError) and self._owner.cancelling() <= self._cancelled_before
 
     def _set_timer(self, timeout: float, tick: Tick) -> None:
-        self._timer = asyncio.get_running_loop().call_later(timeout, self._fire, tick)
+        self._timer = asyncio.get_running_loop().call_later(timeout, self._fire, timeout, tick)
 
-    def _fire(self, tick: Tick) -> None:
+    def _fire(self, timeout: float, tick: Tick) -> None:
         self._timer = None
+        if self._ticking is not None:  # what was kept is being sent, so that it is not silent
+            self._set_timer(timeout, tick)
+            return
         self._ticking = asyncio.get_running_loop().create_task(self._perform(tick))
 
     async def _perform(self, tick: Tick) -> None:

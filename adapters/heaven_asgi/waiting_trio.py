@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Awaitable, Callable
 from typing import Final, final
 
 import anyio
@@ -25,14 +26,15 @@ class TrioWaiting:
     """
 
     __slots__ = (
-        "_group", "_inbox", "_performing", "_scope", "_shutdown", "_ticker", "cut", "endless", "sending", "steps",
+        "_group", "_inbox", "_performing", "_scope", "_shutdown", "_ticker", "bursting", "cut", "endless", "sending",
+        "steps",
     )  # fmt: skip
 
     def __init__(self, inbox: Inbox, shutdown: Shutdown, group: TaskGroup) -> None:
         self._inbox: Final = inbox
         self._shutdown: Final = shutdown
         self.steps = 0
-        self.endless = self.sending = self.cut = False
+        self.bursting = self.endless = self.sending = self.cut = False
         self._group: Final = group
         self._scope: anyio.CancelScope | None = None
         self._ticker: anyio.CancelScope | None = None
@@ -62,6 +64,9 @@ class TrioWaiting:
             self._scope = None
             await self._stop_ticker()
         raise Woken
+
+    def burst(self, flush: Callable[[], Awaitable[bool]]) -> None:
+        """See `Waiting`. A task that waits can't be noticed here, so nothing is kept."""
 
     def stop(self) -> None:
         """End the watch."""

@@ -94,13 +94,16 @@ class HeldReader:
 
 
 def _size_of(file: BinaryFile) -> int:
-    place: object = file.seek(0, os.SEEK_END)
-    if not isinstance(place, int):  # some say nothing, and mean that tell() does
-        tell: Callable[[], object] | None = getattr(file, "tell", None)
-        place = None if tell is None else tell()
-    if not isinstance(place, int) or place < 0:
-        raise TypeError(f"the size of an open file is what its seek() or tell() says at the end: {file!r}")
-    return place
+    tell: Callable[[], object] = getattr(file, "tell", lambda: None)
+    # Some say nothing when they seek, and mean that tell() does.
+    for place in (_place(file.seek(0, os.SEEK_END)), _place(tell())):
+        if place is not None:
+            return place
+    raise TypeError(f"the size of an open file is what its seek() or tell() says at the end: {file!r}")
+
+
+def _place(said: object) -> int | None:
+    return said if isinstance(said, int) and said >= 0 else None
 
 
 @final

@@ -261,6 +261,7 @@ async def test_a_finally_that_raises_is_reported(witness: Witness) -> None:
     async def items() -> AsyncIterator[object]:
         try:
             yield "first"
+            await anyio.sleep(0)
             yield "second"
         finally:
             raise ZeroDivisionError

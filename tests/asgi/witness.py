@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final, final
 
 import anyio
+from anyio.lowlevel import checkpoint
 
 from heaven_core import App, Context, Outcome, Request, Response
 
@@ -78,7 +79,9 @@ class Witness:
     async def _items(self) -> AsyncIterator[bytes]:
         try:
             yield b"one"
+            await checkpoint()  # what comes without a pause may go out together
             yield b"two"
+            await checkpoint()
         finally:
             self.notes.append("closed")
 
