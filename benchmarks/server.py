@@ -1,19 +1,21 @@
 """uvicorn with one application in a process of its own, and what it has used so far.
 
-    python -m benchmarks.server bare
+    python -m benchmarks.server [--loop asyncio] [--graceful 5] MODULE:FACTORY [ARGUMENT ...]
 
-serves an application by its name, on a free port that it prints first; the benchmarks start it with `serve`.
+serves the application that a function makes, on a free port that it prints first; the benchmarks start it with `serve`.
 """
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import os
+import resource
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,9 +24,10 @@ import uvicorn
 
 from benchmarks.asgi_apps import ASGI
 
-__all__ = ["ServerProcess", "serve"]
+__all__ = ["ServerProcess", "allow_many_connections", "serve"]
 
 ROOT = Path(__file__).parents[1]
+PATIENCE = 20.0  # seconds that a server has for its end
 
 
 class ServerProcess:
@@ -51,10 +54,10 @@ class ServerProcess:
 
 
 @contextmanager
-def serve(factory: str, *arguments: str) -> Generator[ServerProcess]:
+def serve(factory: str, *arguments: str, options: Sequence[str] = ()) -> Generator[ServerProcess]:
     """Start a server with the application that the function `module:name` makes of these arguments."""
     path = os.pathsep.join([str(ROOT), str(ROOT / "adapters")])
-    command = [sys.executable, "-m", "benchmarks.server", factory, *arguments]
+    command = [sys.executable, "-m", "benchmarks.server", *options, factory, *arguments]
     with subprocess.Popen(
         command, env={**os.environ, "PYTHONPATH": path}, stdout=subprocess.PIPE, text=True
     ) as process:
@@ -66,12 +69,30 @@ def serve(factory: str, *arguments: str) -> Generator[ServerProcess]:
             yield ServerProcess(process.pid, int(line))
         finally:
             process.terminate()
+            try:
+                process.wait(PATIENCE)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def allow_many_connections() -> None:
+    """Let this process have as many open files as it may."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def main() -> None:
-    module, _, name = sys.argv[1].partition(":")
+    parser = argparse.ArgumentParser(description="uvicorn with one application.")
+    parser.add_argument("--loop", default="auto", choices=("auto", "asyncio", "uvloop"))
+    parser.add_argument("--graceful", type=int, help="seconds that connections have at the shutdown, else any number")
+    parser.add_argument("--log-level", default="warning", help="of uvicorn's own messages")
+    parser.add_argument("factory", metavar="MODULE:FACTORY")
+    parser.add_argument("arguments", metavar="ARGUMENT", nargs="*")
+    options = parser.parse_args()
+    module, _, name = options.factory.partition(":")
     make: Callable[..., ASGI] = getattr(importlib.import_module(module), name)
-    for needed in ("httptools", "uvloop"):
+    allow_many_connections()
+    for needed in ("httptools",) if options.loop == "asyncio" else ("httptools", "uvloop"):
         if find_spec(needed) is None:
             print(f"({needed} is not installed: these are not the figures of the issue)", file=sys.stderr)
     # With the protocol, which create_server leaves out: asyncio sees by it that TCP_NODELAY is to be set. Without it a
@@ -79,7 +100,13 @@ def main() -> None:
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
     listener.listen(64)
-    config = uvicorn.Config(make(*sys.argv[2:]), log_level="warning", access_log=False)
+    config = uvicorn.Config(
+        make(*options.arguments),
+        loop=options.loop,
+        log_level=options.log_level,
+        access_log=False,
+        timeout_graceful_shutdown=options.graceful,
+    )
     print(listener.getsockname()[1], flush=True)  # connections wait in the backlog until it serves
     uvicorn.Server(config).run(sockets=[listener])
 

@@ -54,9 +54,9 @@ class Ending(Generic[S]):
         self._pending = 0
         self._announced = 0
         self._left: int | None = None
-        self._rest: list[Event] = []  # what follows the FileRange under way
+        self._rest: Sequence[Event] = ()  # what follows the FileRange under way
         self._open_files = 0
-        self._unclosed: list[S] = []
+        self._unclosed: tuple[S, ...] = ()
         self.need: Need[S]  # from start() on, never None
 
     @property
@@ -101,7 +101,7 @@ class Ending(Generic[S]):
         if type(need) is CloseFile:
             self._open_files -= 1
         elif type(need) is CloseStream:
-            del self._unclosed[0]
+            self._unclosed = self._unclosed[1:]
         else:
             self._out_of_turn("closed")
         if error is not None:
@@ -147,7 +147,7 @@ class Ending(Generic[S]):
     def _pass_over(self) -> Events:
         """What was opened last was no good, and is closed again."""
 
-    def _hand_out(self, events: list[Event]) -> Events:
+    def _hand_out(self, events: Sequence[Event]) -> Events:
         """Up to the next `FileRange`, which has to be delivered before the rest can follow; or all of them."""
         for index, event in enumerate(events):
             if type(event) is Chunk:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Final, TypeVar, final
 
 from heaven_core import states
-from heaven_core.answer import Answer
+from heaven_core.answer import NO_FIELDS, Answer
 from heaven_core.ending import Events, RequestHead
 from heaven_core.events import Chunk, End, Reset
 from heaven_core.explain import Recorder
@@ -56,7 +56,7 @@ class Machine(Opening[S]):
         super().__init__(response, request, runtime, record)
         self._adopt: Final = adopt
         self._stream: StreamSource | None = None
-        self._stream_lines: list[Field] = []
+        self._stream_lines: list[Field] = NO_FIELDS
 
     def start(self) -> Events:
         """Begin. Raises `LocalProtocolError` the second time, as each method does out of turn."""
@@ -70,7 +70,7 @@ class Machine(Opening[S]):
         source = response.source
         held = None if source is None else held_by(source)
         in_use = () if held is None else (held,)
-        self._unclosed = [self._adopt(iterable) for iterable in (*in_use, *(response.released or ()))]
+        self._unclosed = tuple([self._adopt(iterable) for iterable in (*in_use, *(response.released or ()))])
         if state == states.IDLE_LEFT or response.gone:
             return self._wind_up()
         try:
@@ -218,6 +218,7 @@ class Machine(Opening[S]):
                 raise _too_long(size - start.length)
             self._left = start.length - size
         self._begin(start)
+        self._stream_lines = NO_FIELDS  # a stream may last for hours
         self._state = states.STREAMING
         self.need = NextItem(self._unclosed[0], source.heartbeat, source.sse)
         self._pending = size

@@ -7,7 +7,7 @@ tried, and a sibling that is no good is closed again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final, TypeVar
 
 from heaven_core import states
@@ -43,7 +43,7 @@ class Opening(Sized[S]):
         super().__init__(response, request, runtime, record)
         self._asked_for: FileSource | DirectorySource | None = None
         self._found: FileInfo | None = None  # the file itself, while its siblings are tried
-        self._codings: list[Coding] = []  # of the siblings still to be tried; the first is under way
+        self._codings: Sequence[Coding] = ()  # of the siblings still to be tried; the first is under way
 
     def opened(self, info: FileInfo) -> Events:
         """The file is open, and this is what `fstat` says of it."""
@@ -124,7 +124,7 @@ class Opening(Sized[S]):
         source, found = self._asked_for, self._found
         assert type(source) is FileSource  # only a file has siblings
         assert found is not None  # and it is open
-        del self._codings[0]
+        self._codings = self._codings[1:]
         return self._next_sibling(source, found)
 
     def _file_of(self, source: FileSource, info: FileInfo, coding: Coding | None) -> Events:

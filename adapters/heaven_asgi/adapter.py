@@ -13,11 +13,9 @@ from anyio.to_thread import run_sync as run_in_thread
 
 from heaven_asgi.driver import Driver
 from heaven_asgi.lifespan import run_lifespan
+from heaven_asgi.open_streams import OpenStreams
 from heaven_asgi.requests import HTTP1, Inbox, has_body, request_of
-from heaven_asgi.shutdown import Shutdown
 from heaven_asgi.types import Receive, Scope, Send
-from heaven_asgi.waiting_asyncio import AsyncioWaiting
-from heaven_asgi.waiting_trio import TrioWaiting
 from heaven_core.app import App
 from heaven_core.buffered import render
 from heaven_core.events import DeferredCall
@@ -55,8 +53,8 @@ class ASGIAdapter:
     """
 
     __slots__ = (
-        "_closing_limit", "_deadline", "_make_runner", "_runners", "_runtime", "_shutdowns", "_signals",
-        "_stream_deadline", "app",
+        "_closing_limit", "_deadline", "_make_runner", "_runners", "_runtime", "_signals", "_stream_deadline",
+        "_streams", "app",
     )  # fmt: skip
 
     def __init__(
@@ -82,7 +80,7 @@ class ASGIAdapter:
         self._runtime: Final = system_runtime(date_lag=_DATE_LAG)
         # By thread, since each event loop has one: a server may run several loops with one adapter.
         self._runners: Final[dict[int, TaskGroupRunner]] = {}
-        self._shutdowns: Final[dict[int, Shutdown]] = {}
+        self._streams: Final[dict[int, OpenStreams]] = {}
         self._stream_deadline: Final = stream_deadline
         self._signals: Final = signals
         app.attach(log_error, _spawn)
@@ -104,11 +102,11 @@ class ASGIAdapter:
             # A cancellation. Nothing goes out, and what the response holds still has to be closed.
             response.gone = True
             with anyio.CancelScope(shield=True):
-                await self._drive(request, response, inbox or Inbox(receive), scope, send)
+                await self._through_machine(request, response, inbox or Inbox(receive, ended=True), scope, send)
             raise
         rendered = None if app.observers else render(response, request.method)
         if rendered is None:
-            await self._drive(request, response, inbox or Inbox(receive), scope, send)
+            await self._through_machine(request, response, inbox or Inbox(receive, ended=True), scope, send)
             return
         fields, body = rendered
         if response.closing and scope["http_version"] in HTTP1:
@@ -133,17 +131,17 @@ class ASGIAdapter:
         For servers that are embedded, and for those that tell an app nothing before its streams have ended. Streams
         that begin afterwards are ended by the next call, or by the next `lifespan.shutdown`.
         """
-        await self._shutdown().finish()
+        await self._streams_here().finish()
 
-    def _shutdown(self) -> Shutdown:
-        return self._shutdowns.setdefault(get_ident(), Shutdown(self._stream_deadline))
+    def _streams_here(self) -> OpenStreams:
+        return self._streams.setdefault(get_ident(), OpenStreams(self._stream_deadline))
 
     async def _serve_other(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind = scope["type"]
         if kind == "lifespan":
-            shutdown = self._shutdowns[get_ident()] = Shutdown(self._stream_deadline)
+            streams = self._streams[get_ident()] = OpenStreams(self._stream_deadline)
             await run_lifespan(
-                self.app, receive, send, self._make_runner, self._use, self._deadline, shutdown, self._signals
+                self.app, receive, send, self._make_runner, self._use, self._deadline, streams, self._signals
             )
         elif kind == "websocket":
             await receive()
@@ -151,33 +149,31 @@ class ASGIAdapter:
         else:
             raise ValueError(f"an ASGI scope of type {kind!r}: this adapter serves http and lifespan")
 
-    async def _drive(
+    def _through_machine(
         self, request: Request[object], response: Response, inbox: Inbox, scope: Scope, send: Send
-    ) -> None:
+    ) -> Awaitable[None]:
         """The way of files and streams, through a machine."""
         machine = Machine(response, request, self._runtime, Stream)
-        observers = self.app.observers
-        tell = partial(observers.tell, request) if observers else None
-        limit = self._closing_limit
-        until_gone = inbox.wait_until_gone
-        shutdown = self._shutdown()
-        if _on_asyncio():
-            await self._run(
-                Driver(machine, scope, send, lambda: AsyncioWaiting(inbox, shutdown, limit), until_gone, tell, limit)
-            )
-        else:
-            async with anyio.create_task_group() as group:
-                await self._run(
-                    Driver(machine, scope, send, lambda: TrioWaiting(inbox, shutdown, group), until_gone, tell, limit)
-                )
+        tell = partial(self.app.observers.tell, request) if self.app.observers else None
+        driver = Driver(machine, scope, send, inbox, self._streams_here(), tell, self._closing_limit)
+        return self._drive(driver) if _on_asyncio() else self._drive_on_trio(driver)
 
-    async def _run(self, driver: Driver) -> None:
+    async def _drive(self, driver: Driver) -> None:
+        # There is one of this as long as a stream is open: the fewer such frames and the smaller, the better.
         try:
-            await driver.run()
+            await driver.drive()
+        except BaseException as error:
+            if not await driver.give_up(error):
+                raise
         finally:
+            driver.stop()
             if driver.calls:
                 with anyio.CancelScope(shield=True):
                     await self._defer(driver.calls)
+
+    async def _drive_on_trio(self, driver: Driver) -> None:
+        async with anyio.create_task_group() as driver.group:
+            await self._drive(driver)
 
     async def _defer(self, calls: Sequence[DeferredCall]) -> None:
         """By the app's own runner, else in a task of the lifespan; where none came (mounted, switched off), here."""

@@ -9,7 +9,7 @@ from typing import TypeGuard
 import anyio
 from anyio.abc import TaskGroup
 
-from heaven_asgi.shutdown import Shutdown, soon
+from heaven_asgi.open_streams import OpenStreams, soon
 from heaven_asgi.signals import heard_first
 from heaven_asgi.types import Receive, Send
 from heaven_core.app import App
@@ -26,13 +26,13 @@ async def run_lifespan(
     make: Callable[[TaskGroup], TaskGroupRunner],
     use: Callable[[TaskGroupRunner | None], None],
     deadline: float,
-    shutdown: Shutdown,
+    streams: OpenStreams,
     signals: bool,
 ) -> None:
     """Serve a lifespan scope.
 
     `use` is told where deferred work goes while it lasts, which `make` makes; at the end it is awaited for `deadline`
-    seconds at most. Before that `shutdown` ends the streams; it is told to by `signals`, else when the server says so,
+    seconds at most. Before that `streams` are ended; they are told to by `signals`, else when the server says so,
     which for most is when they have ended.
 
     A failing startup is reported to the server, which then does not serve; so is a failing shutdown.
@@ -44,15 +44,15 @@ async def run_lifespan(
         async with _entered(app), anyio.create_task_group() as group:
             runner = make(group)
             use(runner)
-            group.start_soon(shutdown.wait_until_told)
+            group.start_soon(streams.wait_until_told)
             try:
-                with heard_first(soon(shutdown.tell)) if signals else nullcontext():
+                with heard_first(soon(streams.tell)) if signals else nullcontext():
                     started = True
                     await send({"type": "lifespan.startup.complete"})
                     await receive()
-                    await shutdown.finish()
+                    await streams.finish()
                     await runner.drain(deadline)
-                shutdown.stop()
+                streams.stop()
             finally:
                 use(None)
     except BaseException as raised:

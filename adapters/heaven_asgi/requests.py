@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import Final, cast, final
+from typing import Final, Protocol, cast, final
 
 import anyio
 
@@ -22,6 +22,14 @@ HTTP1: Final = frozenset({"1", "1.0", "1.1"})  # granian says "1" for HTTP/1.0
 _READ_AHEAD: Final = 64 * 1024
 # Seconds after which one who has begun to read counts as one who does not.
 _READER_LIMIT: Final = 30.0
+
+
+class Wakeable(Protocol):
+    """Who wants to know that the client has gone."""
+
+    def wake(self) -> None:
+        """Hear it."""
+        ...
 
 
 @final
@@ -47,9 +55,9 @@ class Inbox:
         "gone",
     )
 
-    def __init__(self, receive: Receive) -> None:
+    def __init__(self, receive: Receive, ended: bool = False) -> None:
         self._receive: Final = receive
-        self._kept: Final[deque[Message]] = deque()
+        self._kept: deque[Message] | None = None
         self._size = 0  # of what is kept, in bytes
         self._watched = False
         self._asked = False
@@ -58,7 +66,7 @@ class Inbox:
         self._lost = False
         self._arrived: anyio.Event | None = None
         self._room: anyio.Event | None = None
-        self.ended = False
+        self.ended = ended  # from the beginning, where no body is expected
         self.gone = False
 
     async def read(self) -> bytes:
@@ -82,42 +90,52 @@ class Inbox:
             raise ClientDisconnected("the client went away before it had sent the whole request")
         return b""
 
-    async def wait_until_gone(self) -> None:
-        """Return when the client has gone."""
+    async def watch(self, waiting: Wakeable | None = None) -> None:
+        """Wait until the client has gone, and wake who waits for something else."""
         while self._receiving:
             # By a task that began to read before the watch: what it meets may be the one http.disconnect. By the time
             # that this wakes it may be receiving the next one, and of two who receive at once one would wait in vain.
             self._received = anyio.Event()
             await self._received.wait()
         self._watched = True
+        # One coroutine for the whole of it: there is one for each stream, for as long as that lasts.
         try:
-            await self._keep_until_gone()
+            while not self.gone:
+                if self._size > _READ_AHEAD:
+                    await self._make_room()
+                self._take(await self._receive())
+        except Exception:
+            self.gone = True  # a server whose receive() fails has lost its client
         finally:
             # A reader elsewhere, in a task or a deferred call, receives for itself again.
             self._watched = False
             if self._arrived is not None:
                 self._arrived.set()
+        if waiting is not None:
+            waiting.wake()
 
-    async def _keep_until_gone(self) -> None:
-        while not self.gone:
-            while self._size > _READ_AHEAD:
-                if not self._asked:
-                    self._kept.clear()
-                    self._size = 0
-                    self._lost = True
-                    break
-                self._room = anyio.Event()
-                with anyio.move_on_after(_READER_LIMIT):
-                    await self._room.wait()
-                if self._size > _READ_AHEAD:
-                    self._asked = False  # it has begun, and reads no more
-            message: Message = await self._receive()
-            self.gone = message["type"] == "http.disconnect"
-            if not self.ended and not self._lost:
-                self._kept.append(message)
-                self._size += len(message.get("body", b""))
-            if self._arrived is not None:
-                self._arrived.set()
+    async def _make_room(self) -> None:
+        while self._size > _READ_AHEAD:
+            if not self._asked:
+                self._kept = None
+                self._size = 0
+                self._lost = True
+                return
+            self._room = anyio.Event()
+            with anyio.move_on_after(_READER_LIMIT):
+                await self._room.wait()
+            if self._size > _READ_AHEAD:
+                self._asked = False  # it has begun, and reads no more
+
+    def _take(self, message: Message) -> None:
+        self.gone = message["type"] == "http.disconnect"
+        if not self.ended and not self._lost:
+            if self._kept is None:
+                self._kept = deque()
+            self._kept.append(message)
+            self._size += len(message.get("body", b""))
+        if self._arrived is not None:
+            self._arrived.set()
 
     async def _next(self) -> Message:
         while not self._kept:

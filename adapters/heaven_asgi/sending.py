@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from abc import abstractmethod
+from collections.abc import Callable
 from typing import Final, assert_never
 
 from anyio.lowlevel import checkpoint
 
-from heaven_asgi.requests import HTTP1
+from heaven_asgi.requests import HTTP1, Inbox
 from heaven_asgi.types import Message, Scope, Send
 from heaven_asgi.waiting import Waiting
 from heaven_asgi.zero_copy import extensions_of, left_of, path_of, zero_copy_message
@@ -19,8 +20,8 @@ __all__ = ["Sender"]
 
 # A producer that never suspends, to a server whose send does not either, would keep everybody else from their turn, and
 # so would never hear that its client has left: after this many bytes, with so many for each chunk, others have theirs.
-_TURN: Final = 256 * 1024
-_CHUNK_WEIGHT: Final = 1024
+_TURN: Final = 1024 * 1024
+_CHUNK_WEIGHT: Final = 4096
 
 # One message for each of many small chunks costs more than all else: those that come without the producer's ever having
 # to wait are kept and go out together, so many bytes, with some for each chunk. None is kept while anybody waits.
@@ -31,39 +32,37 @@ _KEPT_WEIGHT: Final = 128
 class Sender:
     """Performs events. `calls` is the deferred work that came.
 
-    `watch` begins to watch for the client's leaving: called once, and only where sending can take long. `until_gone`
-    waits until the server is done with the response, which it says in the same way. `tell` hears what was performed.
+    `inbox` says when the client has left, and is watched only where sending can take long; there the server says, too,
+    that it is done with the response. `tell` hears what was performed.
     """
 
     __slots__ = (
-        "_broken", "_ended", "_error", "_extensions", "_files", "_greed", "_http1", "_kept", "_kept_weight", "_length",
-        "_lost", "_send", "_sent", "_tell", "_until_gone", "_waiting", "_watch", "calls",
+        "_broken", "_ended", "_error", "_extensions", "_files", "_greed", "_http1", "_inbox", "_kept", "_kept_weight",
+        "_length", "_lost", "_send", "_sent", "_tell", "_waiting", "calls",
     )  # fmt: skip
 
     def __init__(
         self,
         scope: Scope,
         send: Send,
-        watch: Callable[[], Waiting],
-        until_gone: Callable[[], Awaitable[None]],
+        inbox: Inbox,
         tell: Callable[[Event | Outcome], None] | None,
     ) -> None:
         self._send: Final = send
-        self._watch: Final = watch
-        self._until_gone: Final = until_gone
+        self._inbox: Final = inbox
         self._tell: Final = tell
         self._http1: Final[bool] = scope["http_version"] in HTTP1
         self._extensions: Final = extensions_of(scope)
         self._length: int | None = None  # of the body, as the head has it
         self._ended = False  # the server ends the body by itself
         self._waiting: Waiting | None = None
-        self._files: Final[list[ReadableFile]] = []  # a file, and a precompressed sibling that goes out in its place
+        self._files: list[ReadableFile] | None = None  # a file, and a precompressed sibling that goes out in its place
         self._sent = 0
         self._error: Exception | None = None  # of the disk
         self._lost = False  # nothing can be sent any more
         self._broken: Exception | None = None  # of `send`, while a stream was silent
         self._greed = 0
-        self._kept: Final[list[Chunk]] = []
+        self._kept: list[Chunk] | None = None
         self._kept_weight = 0
         self.calls: tuple[DeferredCall, ...] = ()
 
@@ -109,42 +108,49 @@ class Sender:
         weight = self._kept_weight + len(chunk.data) + _KEPT_WEIGHT
         if weight > _TOGETHER:
             return False
+        if self._kept is None:
+            self._kept = []
         self._kept.append(chunk)
         self._kept_weight = weight
+        self._waiting.keeping = True
         return True
 
     async def _put_chunk(self, chunk: Chunk, ended: bool) -> None:
-        if self._kept and self._kept_weight + len(chunk.data) > _TOGETHER:
+        if self._kept is not None and self._kept_weight + len(chunk.data) > _TOGETHER:
             await self._put_kept(ended=False)  # what is large is not copied for the sake of what is small
-            if self._lost:
-                self._kept.append(chunk)  # or it would be neither sent nor unsent
-                return
-        self._kept.append(chunk)
-        await self._put_kept(ended)
-        if self._lost:
+        if self._kept is not None:
+            self._kept.append(chunk)
+            if not self._lost:
+                await self._put_kept(ended)
+        else:
+            await self._put({"type": "http.response.body", "body": chunk.data, "more_body": not ended})
+            if self._tell is not None and not self._lost:
+                self._tell(chunk)
+        if self._lost or ended or self._waiting is None:
             return
+        if self._waiting.burst(self._flush):
+            self._greed = 0
         self._greed += len(chunk.data) + _CHUNK_WEIGHT
         if self._greed > _TURN:
             self._greed = 0
             await checkpoint()
-        if self._waiting is not None and not ended:
-            self._waiting.burst(self._flush)
 
     async def _put_kept(self, ended: bool) -> None:
-        """Send all that was kept, in one message, which may be the last."""
-        kept = self._kept
-        data = kept[0].data if len(kept) == 1 else b"".join([chunk.data for chunk in kept])
+        """Send all that was kept, if there is anything, in one message, which may be the last."""
+        kept = self._kept or ()
+        data = b"".join([chunk.data for chunk in kept])
         await self._put({"type": "http.response.body", "body": data, "more_body": not ended})
         if self._lost:
             return
         if self._kept_weight:
-            self._greed += self._kept_weight
+            self._greed = _TURN  # it took as long to come as much more does in large chunks
             self._kept_weight = 0
-        told = self._tell
-        if told is not None:
+        self._kept = None
+        if self._waiting is not None:
+            self._waiting.keeping = False
+        if self._tell is not None:
             for chunk in kept:
-                told(chunk)
-        kept.clear()
+                self._tell(chunk)
 
     async def _flush(self) -> bool:
         """Send what was kept while the owner waits for an item. Whether that is still wanted."""
@@ -158,25 +164,29 @@ class Sender:
     @property
     def _unsent(self) -> int:
         """The bytes of the chunks that were kept, or could not be sent."""
-        return sum([len(chunk.data) for chunk in self._kept])
+        return sum([len(chunk.data) for chunk in self._kept or ()])
 
     async def _put(self, message: Message) -> None:
         waiting = self._waiting
-        try:
-            if waiting is None:
+        if waiting is None:
+            try:
                 await self._send(message)
-            else:
-                waiting.sending = True
-                try:
-                    await self._send(message)
-                finally:
-                    waiting.sending = False
-                # After the last message a server may say "disconnect" although the client has got everything.
-                self._lost = waiting.gone and message.get("more_body", True)
+            except OSError:
+                self._lost = True
+            return
+        waiting.sending = True
+        try:
+            await self._send(message)
         except OSError:
+            self._lost = True
+        finally:
+            waiting.sending = False
+        # After the last message a server may say "disconnect" although the client has got everything.
+        if self._inbox.gone and message.get("more_body", True):
             self._lost = True
 
     async def _put_range(self, event: FileRange) -> None:
+        assert self._files  # a FileRange is of one that was opened
         file = self._files[-1]
         if event.count > READ_SIZE:
             # What one read gets is not worth the trouble, and only of what is read here is it known what has left.
@@ -207,7 +217,7 @@ class Sender:
             try:
                 await self._put(path.message)
                 if not self._lost:
-                    await self._until_gone()
+                    await self._inbox.watch()
             finally:
                 path.close_later()
         else:
@@ -220,7 +230,6 @@ class Sender:
             self._sent = left_of(fd, event.offset, event.count)
         return True
 
+    @abstractmethod
     def _watching(self) -> Waiting:
-        if self._waiting is None:
-            self._waiting = self._watch()
-        return self._waiting
+        """Begin to watch for the client's leaving, if that has not happened yet."""

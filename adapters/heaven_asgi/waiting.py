@@ -7,16 +7,23 @@ special about each event loop is how somebody else wakes an owner that waits ins
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Final, Protocol, TypeAlias, final
+from typing import Final, Protocol, final
 
 from heaven_core.needs import NextItem
 from heaven_io.streams import Stream
 
-__all__ = ["Tick", "Waiting", "Woken"]
+__all__ = ["Ticking", "Waiting", "Woken"]
 
-# Performs what `elapsed()` returns. Gives the seconds until the next time, infinity for never, and `None` when the item
-# is not wanted any more.
-Tick: TypeAlias = Callable[[], Awaitable[float | None]]
+
+class Ticking(Protocol):
+    """Who has something to do when an item takes long: the driver itself, since a method of it would be an object."""
+
+    async def tick(self) -> float | None:
+        """Perform what `elapsed()` returns.
+
+        Gives the seconds until the next time, infinity for never, and `None` when the item is not wanted any more.
+        """
+        ...
 
 
 @final
@@ -35,10 +42,11 @@ class Waiting(Protocol):
     """What the driver wants of either.
 
     `sending` is the driver's to set while it sends. `cut` says that this went on for too long at the shutdown.
-    `bursting` says that nobody else has had a turn since `burst` was called.
+    `bursting` says that nobody else has had a turn since `burst` was called; `keeping` is set while something is kept.
     """
 
     bursting: bool
+    keeping: bool
     sending: bool
     cut: bool
 
@@ -55,15 +63,16 @@ class Waiting(Protocol):
         """Whether `error` is a cancellation that whoever caused it has taken back since."""
         ...
 
-    def burst(self, flush: Callable[[], Awaitable[bool]]) -> None:
-        """Something was sent: have `flush` performed as soon as the next item is waited for, if that can be told.
+    def burst(self, flush: Callable[[], Awaitable[bool]]) -> bool:
+        """Something was sent: have `flush` performed when an item is waited for while something is kept.
 
-        It says whether the item is still wanted.
+        It says whether the item is still wanted. Returns whether others are known to have had a turn since the last
+        call; where nobody can tell, nothing happens.
         """
         ...
 
-    async def next(self, need: NextItem[Stream], tick: Tick) -> object:
-        """The next item. After the need's timeout, and as often as it says, `tick` is performed beside.
+    async def next(self, need: NextItem[Stream], ticking: Ticking) -> object:
+        """The next item. After the need's timeout, and as often as it says, its `tick` is performed beside.
 
         Raises `Woken`, `StopAsyncIteration`, and what the stream raises.
         """

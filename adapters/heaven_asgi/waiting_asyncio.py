@@ -7,9 +7,9 @@ import math
 from collections.abc import Awaitable, Callable
 from typing import Final, final
 
+from heaven_asgi.open_streams import OpenStreams
 from heaven_asgi.requests import Inbox
-from heaven_asgi.shutdown import Shutdown
-from heaven_asgi.waiting import Tick, Woken
+from heaven_asgi.waiting import Ticking, Woken
 from heaven_core.needs import NextItem
 from heaven_io.streams import Stream
 
@@ -21,16 +21,16 @@ class AsyncioWaiting:
     """On asyncio the owner is woken by one `cancel()`, so that the generator's `finally` may still await."""
 
     __slots__ = (
-        "_cancelled_before", "_closing_limit", "_inbox", "_owner", "_pressed", "_shutdown", "_ticking", "_timer",
-        "_waiting", "_watcher", "_woken", "bursting", "cut", "endless", "sending", "steps",
+        "_cancelled_before", "_closing_limit", "_inbox", "_owner", "_pressed", "_streams", "_driver", "_ticking",
+        "_timeout", "_waiting", "_watcher", "_woken", "bursting", "cut", "endless", "keeping", "sending", "steps",
     )  # fmt: skip
 
-    def __init__(self, inbox: Inbox, shutdown: Shutdown, closing_limit: float) -> None:
+    def __init__(self, inbox: Inbox, streams: OpenStreams, closing_limit: float) -> None:
         self._inbox: Final = inbox
-        self._shutdown: Final = shutdown
+        self._streams: Final = streams
         self._closing_limit: Final = closing_limit
         self.steps = 0
-        self.bursting = self.endless = self.sending = self.cut = False
+        self.bursting = self.keeping = self.endless = self.sending = self.cut = False
         self._pressed: asyncio.TimerHandle | None = None
         owner = asyncio.current_task()
         assert owner is not None  # ASGI applications are called in a task
@@ -39,25 +39,28 @@ class AsyncioWaiting:
         self._cancelled_before: Final = owner.cancelling()
         self._waiting = False
         self._woken = 0  # how often we have cancelled the owner
-        self._timer: asyncio.TimerHandle | None = None
+        self._timeout: float | None = None  # after which the driver ticks
+        self._driver: Ticking | None = None
         self._ticking: asyncio.Task[None] | None = None
-        self._watcher: asyncio.Task[None] | None = asyncio.get_running_loop().create_task(self._watch())
+        self._watcher: asyncio.Task[None] | None = asyncio.get_running_loop().create_task(
+            inbox.watch(self), name="heaven_asgi watch"
+        )
 
     @property
     def gone(self) -> bool:
         """Whether the client is known to have gone."""
         return self._inbox.gone
 
-    async def next(self, need: NextItem[Stream], tick: Tick) -> object:
+    async def next(self, need: NextItem[Stream], ticking: Ticking) -> object:
         """See `Waiting`."""
         if self._inbox.gone:
             raise Woken
-        timeout = need.timeout
-        if timeout is not None:
-            self._set_timer(timeout, tick)
+        if need.timeout is not None:
+            self._driver = ticking
+            self._set_timer(need.timeout)
         if not self.steps:
             self.endless = need.endless
-            self._shutdown.join(self)
+            self._streams.join(self)
         self.steps += 1
         self._waiting = True
         try:
@@ -76,37 +79,43 @@ class AsyncioWaiting:
             self._waiting = False
             if self._woken:  # the generator has swallowed it
                 self._take_back()
-            if timeout is not None or self._ticking is not None:
-                await self._stop_timer()
+            if self._timeout is not None:
+                self._streams.timers.clear(self._timeout, self)
+                self._timeout = None
+            self._driver = None
+            if self._ticking is not None:
+                await self._ticking  # nothing more is performed beside the owner from now on
 
-    def burst(self, flush: Callable[[], Awaitable[bool]]) -> None:
+    def burst(self, flush: Callable[[], Awaitable[bool]]) -> bool:
         """See `Waiting`."""
-        if not self.bursting:
-            self.bursting = True
-            asyncio.get_running_loop().call_soon(self._rest, flush)
+        if self.bursting:
+            return False
+        self.bursting = True
+        asyncio.get_running_loop().call_soon(self._rest, flush)
+        return True
 
     def _rest(self, flush: Callable[[], Awaitable[bool]]) -> None:
         # The event loop has its turn, so that the owner has suspended: in a step, or in sending.
         self.bursting = False
-        if self._waiting:
+        if self._waiting and self.keeping:
             self._ticking = asyncio.get_running_loop().create_task(self._flush(flush))
 
     async def _flush(self, flush: Callable[[], Awaitable[bool]]) -> None:
         wanted = await flush()
         self._ticking = None
         if not wanted:
-            self._wake()
+            self.wake()
 
     def stop(self) -> None:
         """End the watch."""
-        self._shutdown.leave(self)
+        self._streams.leave(self)
         watcher, self._watcher = self._watcher, None  # which ends the cycle of references through its frames
         if watcher is not None:
             watcher.cancel()
 
     def interrupt(self, late: bool) -> None:
         """See `Interruptible`."""
-        self._wake()
+        self.wake()
         if not late:
             return
         if self._ticking is not None:
@@ -116,14 +125,8 @@ class AsyncioWaiting:
             self._woken += 1
             self._owner.cancel()
 
-    async def _watch(self) -> None:
-        try:
-            await self._inbox.wait_until_gone()
-        except Exception:
-            self._inbox.gone = True  # a server whose receive() fails has lost its client
-        self._wake()
-
-    def _wake(self) -> None:
+    def wake(self) -> None:
+        """Stop the step that is awaited, if there is one."""
         if self._waiting and not self._woken:
             self._press()
 
@@ -150,28 +153,24 @@ class AsyncioWaiting:
             self._take_back()
         return isinstance(error, asyncio.CancelledError) and self._owner.cancelling() <= self._cancelled_before
 
-    def _set_timer(self, timeout: float, tick: Tick) -> None:
-        self._timer = asyncio.get_running_loop().call_later(timeout, self._fire, timeout, tick)
+    def _set_timer(self, timeout: float) -> None:
+        self._timeout = timeout
+        self._streams.timers.set(timeout, self)
 
-    def _fire(self, timeout: float, tick: Tick) -> None:
-        self._timer = None
-        if self._ticking is not None:  # what was kept is being sent, so that it is not silent
-            self._set_timer(timeout, tick)
+    def elapse(self) -> None:
+        """See `Timed`."""
+        if self._timeout is None or self._driver is None:
             return
-        self._ticking = asyncio.get_running_loop().create_task(self._perform(tick))
+        if self._ticking is not None:  # what was kept is being sent, so that it is not silent
+            self._set_timer(self._timeout)
+        else:
+            self._timeout = None
+            self._ticking = asyncio.get_running_loop().create_task(self._perform(self._driver))
 
-    async def _perform(self, tick: Tick) -> None:
-        again = await tick()
+    async def _perform(self, ticking: Ticking) -> None:
+        again = await ticking.tick()
         self._ticking = None
         if again is None or self._inbox.gone:
-            self._wake()
+            self.wake()
         elif self._waiting and again < math.inf:
-            self._set_timer(again, tick)
-
-    async def _stop_timer(self) -> None:
-        """Nothing more is performed beside the owner from now on."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        if self._ticking is not None:
-            await self._ticking
+            self._set_timer(again)

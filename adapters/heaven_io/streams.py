@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Iterable
 from typing import Final, final
 
 from heaven_core.sources import AnyIterable, InOneThread
@@ -24,16 +24,16 @@ class Stream:
         self._iterable: Final = iterable
         self._iterator: AsyncIterator[object] | BatchedIterator | None = None
 
-    async def next(self) -> object:
-        """The next item. Raises `StopAsyncIteration` at the end, and what the iterable raises."""
+    def next(self) -> Awaitable[object]:
+        """The next item, once it is awaited. Raises `StopAsyncIteration` at the end, and what the iterable raises."""
         iterator = self._iterator
         if iterator is None:
             iterable = self._iterable
             iterator = aiter(iterable) if isinstance(iterable, AsyncIterable) else _batched(iterable)
             self._iterator = iterator
         if isinstance(iterator, BatchedIterator):
-            return await iterator.next()
-        return await anext(iterator)
+            return iterator.next()
+        return anext(iterator)
 
     async def aclose(self) -> None:
         """Close the iterator, or the iterable if it never started; one that can't be closed is left alone."""

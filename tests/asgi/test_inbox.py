@@ -42,7 +42,7 @@ async def test_a_reader_that_was_first_and_the_watch_never_receive_at_once() -> 
         async with anyio.create_task_group() as group:
             group.start_soon(read)
             await anyio.sleep(0)
-            group.start_soon(inbox.wait_until_gone)
+            group.start_soon(inbox.watch)
     assert pieces == [b"%d" % number for number in range(9)]
     assert inbox.gone
     assert most == 1

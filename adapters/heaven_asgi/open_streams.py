@@ -1,4 +1,7 @@
-"""The end of the streams, when the server ends: those of events in order, any other when its time is up."""
+"""The streams that are open in one event loop: what they share, and their end when the server ends.
+
+Those of events end in order, any other when its time is up.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,9 @@ from typing import Final, Protocol, final
 
 import anyio
 
-__all__ = ["Interruptible", "Shutdown", "soon"]
+from heaven_asgi.timers import Timers
+
+__all__ = ["Interruptible", "OpenStreams", "soon"]
 
 # Seconds without an item after which a stream of events is ended: what is on its way still goes out.
 _SILENCE: Final = 0.1
@@ -29,16 +34,20 @@ class Interruptible(Protocol):
 
 
 @final
-class Shutdown:
-    """Ends the streams of one event loop within `deadline` seconds, once it is told to."""
+class OpenStreams:
+    """Those of one event loop, which are ended within `deadline` seconds once `tell` was called, or `finish`.
 
-    __slots__ = ("_began", "_deadline", "_scope", "_streams", "_told")
+    `timers` are theirs on asyncio.
+    """
+
+    __slots__ = ("_began", "_deadline", "_scope", "_streams", "_told", "timers")
 
     def __init__(self, deadline: float) -> None:
         self._deadline: Final = deadline
         self._began = math.inf
         self._streams: Final[set[Interruptible]] = set()
         self._told: Final = anyio.Event()
+        self.timers: Final = Timers()
         self._scope: Final = anyio.CancelScope()
 
     def join(self, stream: Interruptible) -> None:
