@@ -47,10 +47,16 @@ async def run_calls(
     """Run `calls` one after the other: an `async def` here, any other function in a worker thread of `limiter`.
 
     What a sync function returns is awaited if it can be. A call that raises is reported and the next one runs;
-    only a cancellation of this task, `KeyboardInterrupt` and `SystemExit` end it.
+    only a cancellation of this task, `KeyboardInterrupt` and `SystemExit` end it: then what has not run, or not to its
+    end, is logged as lost, by name.
     """
-    for call in calls:
-        await _run_call(call, app, report, limiter)
+    pending = deque(calls)
+    try:
+        while pending:
+            await _run_call(pending[0], app, report, limiter)
+            pending.popleft()
+    finally:
+        _log_all_lost(pending, "its task was cancelled")
 
 
 @final

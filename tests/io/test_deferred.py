@@ -156,7 +156,9 @@ class TestErrors:
             await run_calls(calls(leave, log.sync("next")), App(), reports)
         assert (log.names, reports.got) == ([], [])
 
-    async def test_a_cancelled_owner_stops(self) -> None:
+    async def test_a_cancelled_owner_stops_and_logs_by_name_what_is_lost(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
         log, reports = Log(), Reports()
 
         async def forever(app: App) -> None:
@@ -168,6 +170,9 @@ class TestErrors:
             await anyio.wait_all_tasks_blocked()
             group.cancel_scope.cancel()
         assert (log.names, reports.got) == (["forever"], [])
+        lost = [record.getMessage() for record in caplog.records]
+        assert len(lost) == 2
+        assert all(line.endswith("is lost: its task was cancelled") for line in lost)
 
 
 def test_a_cancellation_of_something_that_a_call_waited_for_is_its_error() -> None:
