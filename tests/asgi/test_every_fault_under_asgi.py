@@ -23,7 +23,7 @@ from heaven_core.events import DeferredCall
 from heaven_io.files import READ_SIZE
 from tests.asgi.memory import PATIENCE, Call, scope_of
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 Fault = Callable[["Exchange", str], Awaitable[None]]
 Happen = Callable[["Exchange", asyncio.Task[None] | None], Awaitable[None]]

@@ -14,7 +14,7 @@ from heaven_core import Context, Request, Response
 from tests.asgi.memory import PATIENCE, Call, scope_of
 from tests.asgi.witness import Witness
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 BYE = b"data: bye\n\n"
 Items = Callable[[], AsyncIterator[object] | Iterator[object]]

@@ -15,7 +15,7 @@ from heaven_core import App, Context, Request, Response
 from tests.asgi.life import Life
 from tests.asgi.memory import PATIENCE, Call, scope_of
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 
 class Server:

@@ -162,6 +162,7 @@ def check_deferred(world: World) -> None:
     assert calls == [when for when in WHENS if when == world.kind or (when == "always" and always)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_of_every_script(case: Case) -> None:
     count = 0
@@ -181,6 +182,7 @@ def test_of_every_script(case: Case) -> None:
 COUNTS: Final[dict[str, int]] = {}
 
 
+@pytest.mark.slow
 def test_that_there_are_so_many_scripts() -> None:
     counts = COUNTS if len(COUNTS) == len(CASES) else {case.name: sum(1 for _ in scripts(case)) for case in CASES}
     print("\n".join(f"{count:>8} {name}" for name, count in counts.items()), f"\n{sum(counts.values()):>8}")
