@@ -50,11 +50,6 @@ class Waiting(Protocol):
     sending: bool
     cut: bool
 
-    @property
-    def gone(self) -> bool:
-        """Whether the client is known to have gone."""
-        ...
-
     def stop(self) -> None:
         """End the watch."""
         ...

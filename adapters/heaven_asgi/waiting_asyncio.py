@@ -46,11 +46,6 @@ class AsyncioWaiting:
             inbox.watch(self), name="heaven_asgi watch"
         )
 
-    @property
-    def gone(self) -> bool:
-        """Whether the client is known to have gone."""
-        return self._inbox.gone
-
     async def next(self, need: NextItem[Stream], ticking: Ticking) -> object:
         """See `Waiting`."""
         if self._inbox.gone:

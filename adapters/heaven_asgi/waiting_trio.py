@@ -41,11 +41,6 @@ class TrioWaiting:
         self._performing: anyio.Event | None = None
         group.start_soon(inbox.watch, self)
 
-    @property
-    def gone(self) -> bool:
-        """Whether the client is known to have gone."""
-        return self._inbox.gone
-
     async def next(self, need: NextItem[Stream], ticking: Ticking) -> object:
         """See `Waiting`."""
         if self._inbox.gone:

@@ -45,6 +45,36 @@ def plain(witness: Witness, items: Items, deadline: float) -> Call:
     return Call(ASGIAdapter(witness.app, stream_deadline=deadline, closing_limit=0.2), scope_of(path="/own"))
 
 
+def waiting(witness: Witness) -> Items:
+    """One item, and then nothing more."""
+
+    async def items() -> AsyncIterator[object]:
+        try:
+            yield "one"
+            await anyio.sleep_forever()
+        finally:
+            witness.notes.append("closed")
+
+    return items
+
+
+async def shut_down_when_stuck(call: Call) -> None:
+    """Run it for a client that takes the head and one message, and shut down when it takes no more."""
+    stuck = anyio.Event()
+
+    async def at_send(number: int, message: Message) -> None:
+        if number >= 2:
+            stuck.set()
+            await anyio.sleep_forever()
+
+    call.at_send = at_send
+    with anyio.fail_after(PATIENCE):
+        async with anyio.create_task_group() as group:
+            group.start_soon(call.run)
+            await stuck.wait()
+            await call.adapter.shutdown()
+
+
 async def shut_down(call: Call, sent: int = 2) -> None:
     """Run it, and when so much has been sent shut down."""
     with anyio.fail_after(PATIENCE):
@@ -55,14 +85,7 @@ async def shut_down(call: Call, sent: int = 2) -> None:
 
 
 async def test_events_that_wait_end_in_order_with_the_last_one(witness: Witness) -> None:
-    async def items() -> AsyncIterator[object]:
-        try:
-            yield "one"
-            await anyio.sleep_forever()
-        finally:
-            witness.notes.append("closed")
-
-    call = events(witness, items)
+    call = events(witness, waiting(witness))
     await shut_down(call)
     assert call.answer.body == b"data: one\n\n" + BYE
     assert call.answer.whole
@@ -178,14 +201,7 @@ async def test_any_other_stream_gets_time_for_its_end(witness: Witness) -> None:
 
 
 async def test_one_that_has_not_ended_by_the_deadline_is_visibly_cut(witness: Witness) -> None:
-    async def items() -> AsyncIterator[object]:
-        try:
-            yield "one"
-            await anyio.sleep_forever()
-        finally:
-            witness.notes.append("closed")
-
-    call = plain(witness, items, deadline=0.1)
+    call = plain(witness, waiting(witness), deadline=0.1)
     await shut_down(call)
     assert call.answer.body == b"one"
     assert not call.answer.whole
@@ -204,19 +220,7 @@ async def test_a_client_that_takes_nothing_holds_it_up_until_the_deadline(kind: 
             witness.notes.append("closed")
 
     call = events(witness, items, deadline=0.2) if kind == "events" else plain(witness, items, deadline=0.2)
-    stuck = anyio.Event()
-
-    async def at_send(number: int, message: Message) -> None:
-        if number == 2:
-            stuck.set()
-            await anyio.sleep_forever()
-
-    call.at_send = at_send
-    with anyio.fail_after(PATIENCE):
-        async with anyio.create_task_group() as group:
-            group.start_soon(call.run)
-            await stuck.wait()
-            await call.adapter.shutdown()
+    await shut_down_when_stuck(call)
     assert not call.answer.whole
     assert witness.notes == ["closed"]
     assert witness.outcome == "disconnected"
@@ -224,27 +228,8 @@ async def test_a_client_that_takes_nothing_holds_it_up_until_the_deadline(kind: 
 
 
 async def test_nor_does_a_heartbeat_that_nobody_takes(witness: Witness) -> None:
-    async def items() -> AsyncIterator[object]:
-        try:
-            yield "one"
-            await anyio.sleep_forever()
-        finally:
-            witness.notes.append("closed")
-
-    call = events(witness, items, deadline=0.2, heartbeat=0.01)
-    stuck = anyio.Event()
-
-    async def at_send(number: int, message: Message) -> None:
-        if number >= 2:
-            stuck.set()
-            await anyio.sleep_forever()
-
-    call.at_send = at_send
-    with anyio.fail_after(PATIENCE):
-        async with anyio.create_task_group() as group:
-            group.start_soon(call.run)
-            await stuck.wait()
-            await call.adapter.shutdown()
+    call = events(witness, waiting(witness), deadline=0.2, heartbeat=0.01)
+    await shut_down_when_stuck(call)
     assert not call.answer.whole
     assert witness.notes == ["closed"]
     assert witness.outcome == "disconnected"

@@ -91,31 +91,23 @@ def defer_forever(req: Request, res: Response, ctx: Context) -> None:
     res.defer(never_ends)
 
 
+async def one_and_no_more() -> AsyncIterator[str]:
+    try:
+        yield "one"
+        await anyio.sleep_forever()
+    finally:
+        write("stream closed")
+
+
 def events(req: Request, res: Response, ctx: Context) -> None:
     """One event, and another only at the shutdown."""
-
-    async def items() -> AsyncIterator[str]:
-        try:
-            yield "one"
-            await anyio.sleep_forever()
-        finally:
-            write("stream closed")
-
-    res.stream(items(), sse=True, at_shutdown="bye")
+    res.stream(one_and_no_more(), sse=True, at_shutdown="bye")
     res.defer(write_outcome(res))
 
 
 def text(req: Request, res: Response, ctx: Context) -> None:
     """A body with an end of its own, which comes too late."""
-
-    async def items() -> AsyncIterator[str]:
-        try:
-            yield "one"
-            await anyio.sleep_forever()
-        finally:
-            write("stream closed")
-
-    res.stream(items())
+    res.stream(one_and_no_more())
     res.defer(write_outcome(res))
 
 
