@@ -28,7 +28,7 @@ class Client:
 
     The methods come in pairs. `get` needs no event loop and fails with `RuntimeError` where the app awaits something
     that does; `await aget` runs on whatever loop the test runs on. `leave_after=n` has the client go away when `n`
-    events have been performed.
+    events have been performed, `shut_down_after=n` the server end then, which ends a stream of events.
     """
 
     __slots__ = ("app", "clock", "disk")
@@ -64,10 +64,17 @@ class Client:
         headers: Mapping[str, str] | None = None,
         leave_after: int | None = None,
         leave_in_upload: bool = False,
+        shut_down_after: int | None = None,
     ) -> Exchange:
         """Any request, without an event loop. `leave_in_upload` has the client go when it has sent `body`."""
         exchange = self.arequest(
-            method, target, body, headers=headers, leave_after=leave_after, leave_in_upload=leave_in_upload
+            method,
+            target,
+            body,
+            headers=headers,
+            leave_after=leave_after,
+            leave_in_upload=leave_in_upload,
+            shut_down_after=shut_down_after,
         )
         return _without_a_loop(exchange)
 
@@ -80,6 +87,7 @@ class Client:
         headers: Mapping[str, str] | None = None,
         leave_after: int | None = None,
         leave_in_upload: bool = False,
+        shut_down_after: int | None = None,
     ) -> Exchange:
         """`request` for an app that needs an event loop."""
         exchange = Exchange()
@@ -107,7 +115,7 @@ class Client:
         await self.app.respond(request, response, runtime)
         machine = Machine(response, request, runtime, Pulled, exchange.notes.append)
         tell = partial(self.app.observers.tell, request)
-        await Driver(self.app, tell, self.disk, machine, exchange, leave_after).run()
+        await Driver(self.app, tell, self.disk, machine, exchange, leave_after, shut_down_after).run()
         exchange.outcome = response.outcome
         for awaitable in waiting:
             await awaitable

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterator
 from typing import Final, assert_never, final
 
@@ -69,7 +70,17 @@ class Pulled:
 class Driver:
     """Performs the events of one machine, in memory. Short enough to be read as an example of a driver."""
 
-    __slots__ = ("_app", "_disk", "_exchange", "_files", "_leave_after", "_machine", "_sent", "_tell")
+    __slots__ = (
+        "_app",
+        "_disk",
+        "_exchange",
+        "_files",
+        "_leave_after",
+        "_machine",
+        "_sent",
+        "_shut_down_after",
+        "_tell",
+    )
 
     def __init__(
         self,
@@ -79,6 +90,7 @@ class Driver:
         machine: Machine[Pulled],
         exchange: Exchange,
         leave_after: int | None,
+        shut_down_after: int | None,
     ) -> None:
         self._app: Final = app
         self._tell: Final = tell
@@ -86,6 +98,7 @@ class Driver:
         self._machine: Final = machine
         self._exchange: Final = exchange
         self._leave_after: Final = leave_after
+        self._shut_down_after: Final = math.inf if shut_down_after is None else shut_down_after
         self._files: Final[list[OpenedFile]] = []  # a file, and a precompressed sibling that goes out in its place
         self._sent = 0
 
@@ -114,6 +127,8 @@ class Driver:
                         events = machine.listed(self._disk.entries(need))
                     except OSError as error:
                         events = machine.open_failed(error)
+                case NextItem() if need.endless and len(self._exchange.events) >= self._shut_down_after:
+                    events = machine.interrupted()
                 case NextItem():
                     try:
                         item = await need.stream.next()
