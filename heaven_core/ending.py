@@ -73,7 +73,7 @@ class Ending(Generic[S]):
         if state == states.CLOSING_LEFT or state == states.FINISHED_LEFT:
             self._state = states.CLOSING if state == states.CLOSING_LEFT else states.FINISHED
             return ()
-        if state != states.SENDING and state != states.ENDING:
+        if state != states.SENDING and state != states.ENDING and state != states.FULFILLING:
             self._out_of_turn("delivered")
         if not 0 <= sent <= self._announced:
             self._out_of_turn(f"delivered({sent}), of {self._announced} bytes,")
@@ -92,6 +92,8 @@ class Ending(Generic[S]):
         if error is not None:
             self.report(error, "wire")
             self._response.break_off(error)
+        if state == states.FULFILLING:
+            return self._fulfilled()
         self._decide("complete")
         return self._wind_up()
 
@@ -132,16 +134,21 @@ class Ending(Generic[S]):
             self._decide("disconnected")
             self._state = states.CLOSING  # and the need stays what it is
         elif state == states.HEADING or state == states.STREAMING:
-            self._decide("disconnected")
+            fulfilled = self._left == 0 and state == states.STREAMING and not self._pending and self._sent > 0
+            self._decide("complete" if fulfilled else "disconnected")
             self._ask_to_close()
             self._state = states.STREAMING_LEFT
-        elif state == states.SENDING or state == states.ENDING:
+        elif state == states.SENDING or state == states.ENDING or state == states.FULFILLING:
             self._sent += min(max(sent, 0), self._announced)
             self._decide("disconnected")
             events = self._wind_up()
             self._state = states.FINISHED_LEFT if type(self.need) is Finished else states.CLOSING_LEFT
             return events
         return ()
+
+    @abstractmethod
+    def _fulfilled(self) -> Events:
+        """All that a stream has promised was delivered, or could not be."""
 
     @abstractmethod
     def _pass_over(self) -> Events:

@@ -18,11 +18,12 @@ from heaven_core.explain import Recorder
 from heaven_core.framing import has_content
 from heaven_core.headers import Field
 from heaven_core.items import encode_item
-from heaven_core.needs import NextItem
+from heaven_core.needs import Deliver, NextItem
 from heaven_core.opening import Opening
 from heaven_core.runtime import Runtime
 from heaven_core.sources import AnyIterable, FileSource, StreamSource, held_by
 from heaven_core.sse import HEARTBEAT
+from heaven_core.typing_backports import override
 
 __all__ = ["Machine"]
 
@@ -109,17 +110,23 @@ class Machine(Opening[S]):
         size = len(data)
         if self._state == states.HEADING:
             try:
-                return self._stream_head(source, data)
+                events = self._stream_head(source, data)
             except ValueError as error:
                 return self._break_off(error)
-        if self._left is not None:
-            if size > self._left:
-                return self._break_off(_too_long(size - self._left))
-            self._left -= size
-        if not size:
+        elif not size:
             return ()
-        self._pending = size
-        return (Chunk(data),)
+        else:
+            if self._left is not None:
+                if size > self._left:
+                    return self._break_off(_too_long(size - self._left))
+                self._left -= size
+            self._pending = size
+            events = (Chunk(data),)
+        if self._left == 0:
+            # The client has all of the body, and may go before the stream has said that it has ended.
+            self._state = states.FULFILLING
+            self.need = Deliver()
+        return events
 
     def exhausted(self) -> Events:
         """The stream has ended."""
@@ -195,6 +202,16 @@ class Machine(Opening[S]):
         self._sent += self._pending
         self._pending = 0
         return source
+
+    @override
+    def _fulfilled(self) -> Events:
+        if self._response.failed:
+            return self._last(Reset())
+        source = self._stream
+        assert source is not None  # what was promised was promised for it
+        self._state = states.STREAMING
+        self.need = NextItem(self._unclosed[0], source.heartbeat, source.sse)
+        return ()
 
     def _left_of_promise(self) -> int:
         return self._left or 0

@@ -35,19 +35,20 @@ LISTING: Final = 5  # ListDirectory
 OPENING_LEFT: Final = 6  # OpenFile, UseFile or ListDirectory is under way, and the client has gone
 HEADING: Final = 7  # NextItem; the head waits for the first item
 STREAMING: Final = 8  # NextItem; the head is out
-STREAMING_LEFT: Final = 9  # CloseStream; the answer to a NextItem is still owed
-SENDING: Final = 10  # Deliver, for a FileRange
-ENDING: Final = 11  # Deliver, for End or Reset
-CLOSING: Final = 12  # CloseStream or CloseFile
-CLOSING_LEFT: Final = 13  # ... and the answer to a Deliver is still owed
-FINISHED: Final = 14  # Finished
-FINISHED_LEFT: Final = 15  # Finished; the answer to a Deliver is still owed
-BROKEN: Final = 16  # the driver called out of turn: CloseStream or CloseFile, then Finished
+FULFILLING: Final = 9  # Deliver, for the chunk that is the last of a promised length
+STREAMING_LEFT: Final = 10  # CloseStream; the answer to a NextItem is still owed
+SENDING: Final = 11  # Deliver, for a FileRange
+ENDING: Final = 12  # Deliver, for End or Reset
+CLOSING: Final = 13  # CloseStream or CloseFile
+CLOSING_LEFT: Final = 14  # ... and the answer to a Deliver is still owed
+FINISHED: Final = 15  # Finished
+FINISHED_LEFT: Final = 16  # Finished; the answer to a Deliver is still owed
+BROKEN: Final = 17  # the driver called out of turn: CloseStream or CloseFile, then Finished
 
 NAMES: Final = (
     "IDLE", "IDLE_LEFT", "OPENING", "OPENING_SIBLING", "PASSING_OVER", "LISTING", "OPENING_LEFT", "HEADING",
-    "STREAMING", "STREAMING_LEFT", "SENDING", "ENDING", "CLOSING", "CLOSING_LEFT", "FINISHED", "FINISHED_LEFT",
-    "BROKEN",
+    "STREAMING", "FULFILLING", "STREAMING_LEFT", "SENDING", "ENDING", "CLOSING", "CLOSING_LEFT", "FINISHED",
+    "FINISHED_LEFT", "BROKEN",
 )  # fmt: skip
 STATES: Final = tuple(range(len(NAMES)))
 
@@ -115,6 +116,7 @@ TRANSITIONS: Final[dict[tuple[int, str], _Guards]] = {
     (OPENING_LEFT, "disconnected"): {OPENING_LEFT: "always"},
     # A stream before its head
     (HEADING, "produced"): {
+        FULFILLING: "the item can be sent, and is all that was promised",
         STREAMING: "the item can be sent",
         ENDING: "it can't: 500",
     },
@@ -128,6 +130,7 @@ TRANSITIONS: Final[dict[tuple[int, str], _Guards]] = {
     (HEADING, "disconnected"): {STREAMING_LEFT: "always"},
     # A stream after its head
     (STREAMING, "produced"): {
+        FULFILLING: "the item can be sent, and is the last of what was promised",
         STREAMING: "the item can be sent",
         ENDING: "it can't, or is more than was promised: Reset",
     },
@@ -136,6 +139,11 @@ TRANSITIONS: Final[dict[tuple[int, str], _Guards]] = {
     (STREAMING, "interrupted"): {ENDING: "an event stream: its last event, End; any other: Reset"},
     (STREAMING, "elapsed"): {STREAMING: "a heartbeat, where there is one"},
     (STREAMING, "disconnected"): {STREAMING_LEFT: "always"},
+    (FULFILLING, "delivered"): {
+        STREAMING: "always: the stream has still to say that it has ended",
+        ENDING: "it could not be sent: Reset",
+    },
+    (FULFILLING, "disconnected"): {CLOSING_LEFT: "always: the stream is open"},
     (STREAMING_LEFT, "produced"): _ABSORBED,
     (STREAMING_LEFT, "exhausted"): _ABSORBED,
     (STREAMING_LEFT, "stream_failed"): _ABSORBED,

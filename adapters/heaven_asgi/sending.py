@@ -74,7 +74,7 @@ class Sender:
             if type(event) is Chunk:
                 # The last chunk of a body says itself that it is the last.
                 ended = index + 1 < len(events) and type(events[index + 1]) is End
-                if ended or not self._may_wait(event):
+                if ended or self._is_all() or not self._may_wait(event):
                     await self._put_chunk(event, ended)
                 if self._lost:
                     return
@@ -123,7 +123,7 @@ class Sender:
             if not self._lost:
                 await self._put_kept(ended)
         else:
-            await self._put({"type": "http.response.body", "body": chunk.data, "more_body": not ended})
+            await self._put({"type": "http.response.body", "body": chunk.data, "more_body": not ended}, self._is_all())
             if self._tell is not None and not self._lost:
                 self._tell(chunk)
         if self._lost or ended or self._waiting is None:
@@ -139,7 +139,7 @@ class Sender:
         """Send all that was kept, if there is anything, in one message, which may be the last."""
         kept = self._kept or ()
         data = b"".join([chunk.data for chunk in kept])
-        await self._put({"type": "http.response.body", "body": data, "more_body": not ended})
+        await self._put({"type": "http.response.body", "body": data, "more_body": not ended}, self._is_all())
         if self._lost:
             return
         if self._kept_weight:
@@ -166,7 +166,7 @@ class Sender:
         """The bytes of the chunks that were kept, or could not be sent."""
         return sum([len(chunk.data) for chunk in self._kept or ()])
 
-    async def _put(self, message: Message) -> None:
+    async def _put(self, message: Message, is_all: bool = False) -> None:
         waiting = self._waiting
         if waiting is None:
             try:
@@ -181,8 +181,8 @@ class Sender:
             self._lost = True
         finally:
             waiting.sending = False
-        # After the last message a server may say "disconnect" although the client has got everything.
-        if self._inbox.gone and message.get("more_body", True):
+        # After the last byte a server may say "disconnect" although the client has got everything.
+        if self._inbox.gone and not is_all:
             self._lost = True
 
     async def _put_range(self, event: FileRange) -> None:
@@ -229,6 +229,10 @@ class Sender:
         if not self._lost:
             self._sent = left_of(fd, event.offset, event.count)
         return True
+
+    @abstractmethod
+    def _is_all(self) -> bool:
+        """Whether the chunks that are performed now complete the body, as far as anybody has promised it."""
 
     @abstractmethod
     def _watching(self) -> Waiting:

@@ -140,6 +140,7 @@ def test_events_that_have_all_of_a_promised_length_get_no_more() -> None:
     machine = machine_of(promised)
     machine.start()
     machine.produced("a")
+    machine.delivered()
     assert machine.interrupted() == (End(),)
 
 

@@ -140,6 +140,7 @@ CALLS: Final[dict[str, list[Input]]] = {
     "listed": [lambda machine: machine.listed([Entry("a", 1, 0)])],
     "produced": [
         lambda machine: machine.produced(b"ab"),
+        lambda machine: machine.produced(b"abcd"),
         lambda machine: machine.produced(""),
         lambda machine: machine.produced(object()),
         lambda machine: machine.produced(b"too long for the promise"),

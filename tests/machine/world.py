@@ -97,6 +97,7 @@ class World:
         self.files_closed = 0
         self.streams_closed: Final[list[AnyIterable]] = []
         self.deferred_too_early = False
+        self.fulfilled = False
 
     @property
     def outcome(self) -> Outcome | None:
@@ -246,6 +247,7 @@ class World:
         self._count(failure=failure)
         if ends and self.kind is None:
             self.kind = "complete" if self.failed is None else "failed"
+        self.fulfilled = type(last) is Chunk and self.failed is None
         self._hand(self.machine.delivered(sent, error))
 
     def _close(self, stream: AnyIterable | None, error: Exception | None) -> None:
@@ -276,7 +278,11 @@ class World:
         self.left = True
         if self.kind is None:
             self.sent += sent
-            self.kind = "disconnected" if self.failed is None else "failed"
+            if self.failed is not None:
+                self.kind = "failed"
+            else:
+                # Who has all that was promised may go.
+                self.kind = "complete" if self.fulfilled and type(self.machine.need) is NextItem else "disconnected"
         events = self.machine.disconnected(sent)
         if self.begun:
             self._hand(events)

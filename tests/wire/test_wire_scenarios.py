@@ -19,14 +19,10 @@ from tests.wire.servers import PATIENCE, Kind
 BY_NAME: Final = [pytest.param(scenario, id=scenario.name) for scenario in SCENARIOS]
 
 REFUSED: Final = "refused by the server: the app is not asked"
-GONE: Final = "the outcome may be disconnected: the server ends a response when Content-Length bytes have gone, and \
-says that the client has left while the app still finds out that there is no more"
 
 # What a server does by itself, whatever the app says: (server, scenario) -> why.
 DIFFERENCES: Final[dict[tuple[str, str], str]] = {
     ("uvicorn-httptools", "unknown-method"): REFUSED,  # its parser knows the methods that IANA has registered
-    ("granian", "promised-length"): GONE,
-    ("granian", "length-promised-by-a-field"): GONE,
 }
 
 
@@ -53,10 +49,7 @@ def test_raw(scenario: Scenario, serve: Serve, kind: Kind) -> None:
     assert by_name(answer.fields) == by_name(expected.fields)
     assert answer.body == expected.body
     assert answer.whole == expected.whole
-    outcomes = {f"{scenario.outcome} {expected.status}"}
-    if difference == GONE:
-        outcomes.add(f"disconnected {expected.status}")
-    run.wait_for(outcomes, list(scenario.notes))
+    run.wait_for(f"{scenario.outcome} {expected.status}", list(scenario.notes))
 
 
 def test_httpx_on_one_connection(serve: Serve, kind: Kind) -> None:
