@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
+from time import monotonic
 from typing import Final, assert_never
 
 from anyio.lowlevel import checkpoint
@@ -20,13 +21,16 @@ __all__ = ["Sender"]
 
 # A producer that never suspends, to a server whose send does not either, would keep everybody else from their turn, and
 # so would never hear that its client has left: after this many bytes, with so many for each chunk, others have theirs.
-_TURN: Final = 1024 * 1024
-_CHUNK_WEIGHT: Final = 4096
+_TURN: Final = 4 * 1024 * 1024
+_CHUNK_WEIGHT: Final = 16 * 1024
 
 # One message for each of many small chunks costs more than all else: those that come without the producer's ever having
-# to wait are kept and go out together, so many bytes, with some for each chunk. None is kept while anybody waits.
+# to wait are kept and go out together, so many bytes, with some for each chunk. None is kept while anybody waits, nor
+# of a producer that is slow by itself: one that computes for so many seconds would keep the last one from the client.
 _TOGETHER: Final = 64 * 1024
 _KEPT_WEIGHT: Final = 128
+_SMALL: Final = 16 * 1024  # what is larger is not copied for the sake of what is small
+_SLOW: Final = 0.01
 
 
 class Sender:
@@ -38,7 +42,7 @@ class Sender:
 
     __slots__ = (
         "_broken", "_ended", "_error", "_extensions", "_files", "_greed", "_http1", "_inbox", "_kept", "_kept_weight",
-        "_length", "_lost", "_send", "_sent", "_tell", "_waiting", "calls",
+        "_length", "_lost", "_send", "_sent", "_slow_at", "_tell", "_waiting", "calls",
     )  # fmt: skip
 
     def __init__(
@@ -64,6 +68,7 @@ class Sender:
         self._greed = 0
         self._kept: list[Chunk] | None = None
         self._kept_weight = 0
+        self._slow_at = 0.0  # when the producer counts as slow, if nothing has come by then
         self.calls: tuple[DeferredCall, ...] = ()
 
     async def _perform(self, events: tuple[Event, ...]) -> None:
@@ -103,10 +108,14 @@ class Sender:
 
     def _may_wait(self, chunk: Chunk) -> bool:
         """Keep it, if it may go out with later ones."""
-        if self._waiting is None or not self._waiting.bursting:
+        size = len(chunk.data)
+        if size > _SMALL or self._waiting is None or not self._waiting.bursting:
             return False
-        weight = self._kept_weight + len(chunk.data) + _KEPT_WEIGHT
-        if weight > _TOGETHER:
+        now = monotonic()
+        slow = now > self._slow_at
+        self._slow_at = now + _SLOW
+        weight = self._kept_weight + size + _KEPT_WEIGHT
+        if slow or weight > _TOGETHER:
             return False
         if self._kept is None:
             self._kept = []
@@ -116,21 +125,24 @@ class Sender:
         return True
 
     async def _put_chunk(self, chunk: Chunk, ended: bool) -> None:
-        if self._kept is not None and self._kept_weight + len(chunk.data) > _TOGETHER:
-            await self._put_kept(ended=False)  # what is large is not copied for the sake of what is small
+        size = len(chunk.data)
+        if self._kept is not None and (size > _SMALL or self._kept_weight + size > _TOGETHER):
+            await self._put_kept(ended=False)
         if self._kept is not None:
             self._kept.append(chunk)
             if not self._lost:
                 await self._put_kept(ended)
         else:
-            await self._put({"type": "http.response.body", "body": chunk.data, "more_body": not ended}, self._is_all())
+            await self._put({"type": "http.response.body", "body": chunk.data, "more_body": not ended}, True)
             if self._tell is not None and not self._lost:
                 self._tell(chunk)
         if self._lost or ended or self._waiting is None:
             return
-        if self._waiting.burst(self._flush):
-            self._greed = 0
-        self._greed += len(chunk.data) + _CHUNK_WEIGHT
+        if size <= _SMALL:
+            self._slow_at = monotonic() + _SLOW
+            if self._waiting.burst(self._flush):
+                self._greed = 0
+        self._greed += size + _CHUNK_WEIGHT
         if self._greed > _TURN:
             self._greed = 0
             await checkpoint()
@@ -139,7 +151,7 @@ class Sender:
         """Send all that was kept, if there is anything, in one message, which may be the last."""
         kept = self._kept or ()
         data = b"".join([chunk.data for chunk in kept])
-        await self._put({"type": "http.response.body", "body": data, "more_body": not ended}, self._is_all())
+        await self._put({"type": "http.response.body", "body": data, "more_body": not ended}, True)
         if self._lost:
             return
         if self._kept_weight:
@@ -166,7 +178,7 @@ class Sender:
         """The bytes of the chunks that were kept, or could not be sent."""
         return sum([len(chunk.data) for chunk in self._kept or ()])
 
-    async def _put(self, message: Message, is_all: bool = False) -> None:
+    async def _put(self, message: Message, chunk: bool = False) -> None:
         waiting = self._waiting
         if waiting is None:
             try:
@@ -182,7 +194,7 @@ class Sender:
         finally:
             waiting.sending = False
         # After the last byte a server may say "disconnect" although the client has got everything.
-        if self._inbox.gone and not is_all:
+        if self._inbox.gone and not (chunk and self._is_all()):
             self._lost = True
 
     async def _put_range(self, event: FileRange) -> None:

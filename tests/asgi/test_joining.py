@@ -25,6 +25,12 @@ on_asyncio = pytest.mark.parametrize("anyio_backend", ["asyncio"])
 Items = Callable[[], AsyncIterator[object]]
 
 
+@pytest.fixture(autouse=True)
+def no_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody is slow here, however busy the machine is."""
+    monkeypatch.setattr("heaven_asgi.sending.monotonic", lambda: 0.0)
+
+
 @pytest.fixture
 def witness(tmp_path: Path) -> Witness:
     return Witness(tmp_path)
@@ -112,6 +118,20 @@ async def test_a_producer_that_never_waits_lets_others_have_their_turn(witness: 
     assert max(sizes) <= 64 * 1024
     assert turns > sum(sizes) / (256 * 1024)
     assert len(sizes) < 1000
+
+
+@on_asyncio
+async def test_nothing_is_kept_of_a_producer_that_computes(witness: Witness, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It never waits for anything, and takes a second for each item."""
+    now = [0.0]
+    monkeypatch.setattr("heaven_asgi.sending.monotonic", lambda: now[0])
+
+    async def items() -> AsyncIterator[object]:
+        for number in range(4):
+            now[0] += 1.0
+            yield f"{number},"
+
+    assert await run(streaming(witness, items)) == [b"0,", b"1,", b"2,", b"3,", b""]
 
 
 @on_asyncio
