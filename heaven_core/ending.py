@@ -133,9 +133,8 @@ class Ending(Generic[S]):
         elif state == states.PASSING_OVER:
             self._decide("disconnected")
             self._state = states.CLOSING  # and the need stays what it is
-        elif state == states.HEADING or state == states.STREAMING:
-            fulfilled = self._left == 0 and state == states.STREAMING and not self._pending and self._sent > 0
-            self._decide("complete" if fulfilled else "disconnected")
+        elif state == states.HEADING or state == states.STREAMING or state == states.FULFILLED:
+            self._decide("complete" if state == states.FULFILLED else "disconnected")
             self._ask_to_close()
             self._state = states.STREAMING_LEFT
         elif state == states.SENDING or state == states.ENDING or state == states.FULFILLING:

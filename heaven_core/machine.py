@@ -133,9 +133,8 @@ class Machine(Opening[S]):
         source = self._expect_item("exhausted")
         if source is None:
             return self._absorb()
-        if self._state == states.STREAMING:
-            missing = self._left_of_promise()
-            return self._break_off(_too_short(missing)) if missing else self._last(End())
+        if self._state != states.HEADING:
+            return self._break_off(_too_short(self._left)) if self._left else self._last(End())
         try:
             fields = self._stream_lines
             promised = self._head(fields, source.length, source.content_type).length
@@ -168,11 +167,13 @@ class Machine(Opening[S]):
         data = source.at_shutdown if self._left is None else b""
         if self._state == states.HEADING:
             try:
-                events = self._stream_head(source, data)
+                promised = self._head(self._stream_lines, source.length, source.content_type).length
+                if promised:
+                    raise _too_short(promised)
+                events = self._stream_head(source, data if promised is None else b"")
             except ValueError as error:
                 return self._break_off(error)
-            missing = self._left_of_promise()
-            return events + self._break_off(_too_short(missing)) if missing else self._last(*events, End())
+            return self._last(*events, End())
         self._pending = len(data)
         return self._last(Chunk(data), End()) if data else self._last(End())
 
@@ -197,7 +198,7 @@ class Machine(Opening[S]):
         if state == states.STREAMING_LEFT:
             return None
         source = self._stream
-        if source is None or (state != states.STREAMING and state != states.HEADING):
+        if source is None or state not in (states.STREAMING, states.HEADING, states.FULFILLED):
             self._out_of_turn(call)
         self._sent += self._pending
         self._pending = 0
@@ -209,12 +210,9 @@ class Machine(Opening[S]):
             return self._last(Reset())
         source = self._stream
         assert source is not None  # what was promised was promised for it
-        self._state = states.STREAMING
-        self.need = NextItem(self._unclosed[0], source.heartbeat, source.sse)
+        self._state = states.FULFILLED
+        self.need = NextItem(self._unclosed[0], None, source.sse)
         return ()
-
-    def _left_of_promise(self) -> int:
-        return self._left or 0
 
     def _absorb(self) -> Events:
         self._state = states.CLOSING

@@ -36,19 +36,20 @@ OPENING_LEFT: Final = 6  # OpenFile, UseFile or ListDirectory is under way, and 
 HEADING: Final = 7  # NextItem; the head waits for the first item
 STREAMING: Final = 8  # NextItem; the head is out
 FULFILLING: Final = 9  # Deliver, for the chunk that is the last of a promised length
-STREAMING_LEFT: Final = 10  # CloseStream; the answer to a NextItem is still owed
-SENDING: Final = 11  # Deliver, for a FileRange
-ENDING: Final = 12  # Deliver, for End or Reset
-CLOSING: Final = 13  # CloseStream or CloseFile
-CLOSING_LEFT: Final = 14  # ... and the answer to a Deliver is still owed
-FINISHED: Final = 15  # Finished
-FINISHED_LEFT: Final = 16  # Finished; the answer to a Deliver is still owed
-BROKEN: Final = 17  # the driver called out of turn: CloseStream or CloseFile, then Finished
+FULFILLED: Final = 10  # NextItem; the client has all that was promised
+STREAMING_LEFT: Final = 11  # CloseStream; the answer to a NextItem is still owed
+SENDING: Final = 12  # Deliver, for a FileRange
+ENDING: Final = 13  # Deliver, for End or Reset
+CLOSING: Final = 14  # CloseStream or CloseFile
+CLOSING_LEFT: Final = 15  # ... and the answer to a Deliver is still owed
+FINISHED: Final = 16  # Finished
+FINISHED_LEFT: Final = 17  # Finished; the answer to a Deliver is still owed
+BROKEN: Final = 18  # the driver called out of turn: CloseStream or CloseFile, then Finished
 
 NAMES: Final = (
     "IDLE", "IDLE_LEFT", "OPENING", "OPENING_SIBLING", "PASSING_OVER", "LISTING", "OPENING_LEFT", "HEADING",
-    "STREAMING", "FULFILLING", "STREAMING_LEFT", "SENDING", "ENDING", "CLOSING", "CLOSING_LEFT", "FINISHED",
-    "FINISHED_LEFT", "BROKEN",
+    "STREAMING", "FULFILLING", "FULFILLED", "STREAMING_LEFT", "SENDING", "ENDING", "CLOSING", "CLOSING_LEFT",
+    "FINISHED", "FINISHED_LEFT", "BROKEN",
 )  # fmt: skip
 STATES: Final = tuple(range(len(NAMES)))
 
@@ -140,10 +141,19 @@ TRANSITIONS: Final[dict[tuple[int, str], _Guards]] = {
     (STREAMING, "elapsed"): {STREAMING: "a heartbeat, where there is one"},
     (STREAMING, "disconnected"): {STREAMING_LEFT: "always"},
     (FULFILLING, "delivered"): {
-        STREAMING: "always: the stream has still to say that it has ended",
+        FULFILLED: "always: the stream has still to say that it has ended",
         ENDING: "it could not be sent: Reset",
     },
     (FULFILLING, "disconnected"): {CLOSING_LEFT: "always: the stream is open"},
+    (FULFILLED, "produced"): {
+        FULFILLED: "the item is empty",
+        ENDING: "it is not: Reset",
+    },
+    (FULFILLED, "exhausted"): {ENDING: "End"},
+    (FULFILLED, "stream_failed"): {ENDING: "Reset"},
+    (FULFILLED, "interrupted"): {ENDING: "an event stream: End; any other: Reset"},
+    (FULFILLED, "elapsed"): {FULFILLED: "nothing more may be sent"},
+    (FULFILLED, "disconnected"): {STREAMING_LEFT: "always, and the response is complete"},
     (STREAMING_LEFT, "produced"): _ABSORBED,
     (STREAMING_LEFT, "exhausted"): _ABSORBED,
     (STREAMING_LEFT, "stream_failed"): _ABSORBED,

@@ -34,6 +34,15 @@ def kinds_of_needs(machine: Machine[AnyIterable]) -> tuple[list[type], Outcome]:
     return needs, machine.need.outcome
 
 
+def test_a_promise_of_nothing_is_fulfilled_by_the_head() -> None:
+    machine = machine_of(0)
+    machine.produced(b"")
+    machine.delivered()
+    machine.disconnected()
+    _, outcome = kinds_of_needs(machine)
+    assert (outcome.kind, outcome.body_bytes) == ("complete", 0)
+
+
 @pytest.mark.parametrize("items", [[b"four"], [b"fo", b"ur"]])
 def test_the_last_of_it_has_to_be_delivered(items: list[bytes]) -> None:
     machine = machine_of(4)

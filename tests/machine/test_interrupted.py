@@ -120,6 +120,8 @@ def test_before_its_head_any_other_stream_becomes_a_500() -> None:
 
 @pytest.mark.parametrize("begun", [False, True])
 def test_events_of_a_promised_length_are_cut_while_some_of_it_is_missing(begun: bool) -> None:
+    """Or become a 500, where there is no head yet: as if they had ended too soon by themselves."""
+
     def promised(res: Response) -> None:
         res.headers = "Content-Length", 99
         events_with_bye(res)
@@ -128,8 +130,22 @@ def test_events_of_a_promised_length_are_cut_while_some_of_it_is_missing(begun: 
     machine.start()
     if begun:
         machine.produced("a")
-    assert kinds(machine.interrupted())[-1] is Reset
+        assert machine.interrupted() == (Reset(),)
+    else:
+        start = machine.interrupted()[0]
+        assert type(start) is Start
+        assert start.status == 500
     assert finished(machine).kind == "failed"
+
+
+def test_events_of_no_length_at_all_have_no_last_one() -> None:
+    def promised(res: Response) -> None:
+        res.headers = "Content-Length", 0
+        events_with_bye(res)
+
+    machine = machine_of(promised)
+    machine.start()
+    assert kinds(machine.interrupted()) == [Start, End]
 
 
 def test_events_that_have_all_of_a_promised_length_get_no_more() -> None:
