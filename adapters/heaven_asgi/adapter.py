@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Sequence
 from functools import partial
-from threading import get_ident
 from typing import Final, final
+from weakref import WeakKeyDictionary
 
 import anyio
 from anyio.to_thread import run_sync as run_in_thread
@@ -78,9 +78,9 @@ class ASGIAdapter:
         self._deadline: Final = deferred_deadline
         self._closing_limit: Final = closing_limit
         self._runtime: Final = system_runtime(date_lag=_DATE_LAG)
-        # By thread, since each event loop has one: a server may run several loops with one adapter.
-        self._runners: Final[dict[int, TaskGroupRunner]] = {}
-        self._streams: Final[dict[int, OpenStreams]] = {}
+        # By event loop: a server may run several with one adapter, tests one after the other.
+        self._runners: Final[WeakKeyDictionary[object, TaskGroupRunner]] = WeakKeyDictionary()
+        self._streams: Final[WeakKeyDictionary[object, OpenStreams]] = WeakKeyDictionary()
         self._stream_deadline: Final = stream_deadline
         self._signals: Final = signals
         app.attach(log_error, _spawn)
@@ -134,12 +134,16 @@ class ASGIAdapter:
         await self._streams_here().finish()
 
     def _streams_here(self) -> OpenStreams:
-        return self._streams.setdefault(get_ident(), OpenStreams(self._stream_deadline))
+        loop = _running_loop()
+        streams = self._streams.get(loop)
+        if streams is None:
+            streams = self._streams[loop] = OpenStreams(self._stream_deadline)
+        return streams
 
     async def _serve_other(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind = scope["type"]
         if kind == "lifespan":
-            streams = self._streams[get_ident()] = OpenStreams(self._stream_deadline)
+            streams = self._streams[_running_loop()] = OpenStreams(self._stream_deadline)
             await run_lifespan(
                 self.app, receive, send, self._make_runner, self._use, self._deadline, streams, self._signals
             )
@@ -177,7 +181,7 @@ class ASGIAdapter:
 
     async def _defer(self, calls: Sequence[DeferredCall]) -> None:
         """By the app's own runner, else in a task of the lifespan; where none came (mounted, switched off), here."""
-        runner = self.app.defer_runner or self._runners.get(get_ident())
+        runner = self.app.defer_runner or self._runners.get(_running_loop())
         if runner is not None:
             hand_over(calls, self.app, runner)
         else:
@@ -185,9 +189,19 @@ class ASGIAdapter:
 
     def _use(self, runner: TaskGroupRunner | None) -> None:
         if runner is not None:
-            self._runners[get_ident()] = runner
+            self._runners[_running_loop()] = runner
         else:
-            self._runners.pop(get_ident(), None)
+            self._runners.pop(_running_loop(), None)
+            self._streams.pop(_running_loop(), None)
+
+
+def _running_loop() -> object:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        from trio.lowlevel import current_trio_token  # noqa: PLC0415  (nobody on asyncio needs to have it)
+
+        return current_trio_token()
 
 
 def _on_asyncio() -> bool:

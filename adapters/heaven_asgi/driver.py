@@ -203,7 +203,7 @@ class Driver(Sender):
         """What became of the response while the item was awaited."""
         if self._broken is not None:
             raise self._broken
-        if not self._lost and not self._inbox.gone:
+        if not self._lost and not self._inbox.gone and not (self._waiting is not None and self._waiting.cut):
             return ()
         self._lost = False
         return self._leave()

@@ -28,8 +28,11 @@ class Interruptible(Protocol):
     endless: bool
     steps: int
 
-    def interrupt(self, late: bool) -> None:
-        """Stop the step that is awaited, if there is one; or, where it is `late`, what is being sent."""
+    def interrupt(self, *, over: bool, cut: bool) -> None:
+        """Stop the step that is awaited, if there is one.
+
+        `over`: no other is to begin. `cut`: what is being sent is stopped, too.
+        """
         ...
 
 
@@ -83,12 +86,14 @@ class OpenStreams:
             late = now >= self._began + self._deadline
             talked_enough = now >= self._began + _MOST_TALK
             for stream in list(self._streams):
-                silent = seen.get(stream) == stream.steps
-                if late or (stream.endless and (silent or talked_enough)):
-                    stream.interrupt(late)
+                same_step = seen.get(stream) == stream.steps
+                if late or (stream.endless and (same_step or talked_enough)):
+                    stream.interrupt(over=late or talked_enough, cut=late and same_step)
             seen = {stream: stream.steps for stream in self._streams}
             await anyio.sleep(_SILENCE)
             now = anyio.current_time()
+        if not self._told.is_set():
+            self._began = math.inf  # streams that begin later have their own time, when this is called again
 
 
 def soon(call: Callable[[], None]) -> Callable[[], None]:

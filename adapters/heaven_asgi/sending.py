@@ -127,7 +127,11 @@ class Sender:
     async def _put_chunk(self, chunk: Chunk, ended: bool) -> None:
         size = len(chunk.data)
         if self._kept is not None and (size > _SMALL or self._kept_weight + size > _TOGETHER):
-            await self._put_kept(ended=False)
+            try:
+                await self._put_kept(ended=False)
+            except BaseException:
+                self._kept.append(chunk)  # it has not gone either
+                raise
         if self._kept is not None:
             self._kept.append(chunk)
             if not self._lost:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Final, final
 
 from heaven_asgi.open_streams import OpenStreams
@@ -22,7 +22,8 @@ class AsyncioWaiting:
 
     __slots__ = (
         "_cancelled_before", "_closing_limit", "_inbox", "_owner", "_pressed", "_streams", "_driver", "_ticking",
-        "_timeout", "_waiting", "_watcher", "_woken", "bursting", "cut", "endless", "keeping", "sending", "steps",
+        "_timeout", "_waiting", "_watcher", "_woken", "bursting", "cut", "endless", "keeping", "over", "sending",
+        "steps",
     )  # fmt: skip
 
     def __init__(self, inbox: Inbox, streams: OpenStreams, closing_limit: float) -> None:
@@ -30,7 +31,7 @@ class AsyncioWaiting:
         self._streams: Final = streams
         self._closing_limit: Final = closing_limit
         self.steps = 0
-        self.bursting = self.keeping = self.endless = self.sending = self.cut = False
+        self.bursting = self.keeping = self.endless = self.over = self.sending = self.cut = False
         self._pressed: asyncio.TimerHandle | None = None
         owner = asyncio.current_task()
         assert owner is not None  # ASGI applications are called in a task
@@ -48,7 +49,7 @@ class AsyncioWaiting:
 
     async def next(self, need: NextItem[Stream], ticking: Ticking) -> object:
         """See `Waiting`."""
-        if self._inbox.gone:
+        if self._inbox.gone or self.over:
             raise Woken
         if need.timeout is not None:
             self._driver = ticking
@@ -79,7 +80,7 @@ class AsyncioWaiting:
                 self._timeout = None
             self._driver = None
             if self._ticking is not None:
-                await self._ticking  # nothing more is performed beside the owner from now on
+                await self._until_ticked(self._ticking)
 
     def burst(self, flush: Callable[[], Awaitable[bool]]) -> bool:
         """See `Waiting`."""
@@ -92,8 +93,12 @@ class AsyncioWaiting:
     def _rest(self, flush: Callable[[], Awaitable[bool]]) -> None:
         # The event loop has its turn, so that the owner has suspended: in a step, or in sending.
         self.bursting = False
-        if self._waiting and self.keeping:
-            self._ticking = asyncio.get_running_loop().create_task(self._flush(flush))
+        if not self._waiting or not self.keeping:
+            return
+        if self._ticking is None:
+            self._perform_beside(self._flush(flush))
+        else:  # one thing at a time
+            self._ticking.add_done_callback(lambda _: self._rest(flush))
 
     async def _flush(self, flush: Callable[[], Awaitable[bool]]) -> None:
         wanted = await flush()
@@ -108,15 +113,16 @@ class AsyncioWaiting:
         if watcher is not None:
             watcher.cancel()
 
-    def interrupt(self, late: bool) -> None:
+    def interrupt(self, *, over: bool, cut: bool) -> None:
         """See `Interruptible`."""
+        self.over = self.over or over
         self.wake()
-        if not late:
+        if not cut or not self.sending:
             return
+        self.cut = True
         if self._ticking is not None:
             self._ticking.cancel()
-        if self.sending and not self._woken:
-            self.cut = True
+        elif not self._woken:
             self._woken += 1
             self._owner.cancel()
 
@@ -160,7 +166,24 @@ class AsyncioWaiting:
             self._set_timer(self._timeout)
         else:
             self._timeout = None
-            self._ticking = asyncio.get_running_loop().create_task(self._perform(self._driver))
+            self._perform_beside(self._perform(self._driver))
+
+    def _perform_beside(self, work: Coroutine[object, object, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        if not task.done():  # as an eager one may be
+            self._ticking = task
+
+    async def _until_ticked(self, ticking: asyncio.Task[None]) -> None:
+        """Nothing more is performed beside the owner from then on."""
+        try:
+            await ticking
+        except asyncio.CancelledError:
+            if self._owner.cancelling() > self._cancelled_before or not self.cut:
+                raise
+            # Nobody knows what of it has gone, so that nothing can follow it.
+            raise Woken from None
+        finally:
+            self._ticking = None
 
     async def _perform(self, ticking: Ticking) -> None:
         again = await ticking.tick()

@@ -27,14 +27,14 @@ class TrioWaiting:
 
     __slots__ = (
         "_group", "_inbox", "_performing", "_scope", "_streams", "_ticker", "bursting", "cut", "endless", "keeping",
-        "sending", "steps",
+        "over", "sending", "steps",
     )  # fmt: skip
 
     def __init__(self, inbox: Inbox, streams: OpenStreams, group: TaskGroup) -> None:
         self._inbox: Final = inbox
         self._streams: Final = streams
         self.steps = 0
-        self.bursting = self.keeping = self.endless = self.sending = self.cut = False
+        self.bursting = self.keeping = self.endless = self.over = self.sending = self.cut = False
         self._group: Final = group
         self._scope: anyio.CancelScope | None = None
         self._ticker: anyio.CancelScope | None = None
@@ -43,7 +43,7 @@ class TrioWaiting:
 
     async def next(self, need: NextItem[Stream], ticking: Ticking) -> object:
         """See `Waiting`."""
-        if self._inbox.gone:
+        if self._inbox.gone or self.over:
             raise Woken
         if need.timeout is not None:
             self._ticker = anyio.CancelScope()
@@ -73,15 +73,16 @@ class TrioWaiting:
         """See `Waiting`."""
         return False
 
-    def interrupt(self, late: bool) -> None:
+    def interrupt(self, *, over: bool, cut: bool) -> None:
         """See `Interruptible`."""
+        self.over = self.over or over
         self.wake()
-        if not late:
+        if not cut or not self.sending:
             return
-        if self._ticker is not None:
+        self.cut = True
+        if self._performing is not None and self._ticker is not None:
             self._ticker.cancel()
-        if self.sending:
-            self.cut = True
+        else:
             self._group.cancel_scope.cancel()
 
     def wake(self) -> None:

@@ -1,291 +1,294 @@
-"""Every fault at every step, on the way from a response to a server: each place where something is awaited, in turn.
+"""Every fault at every place where a request under ASGI waits for something, on asyncio and on trio.
 
-The places are counted in a run in which nothing goes wrong; then each of them gets each fault.
+A first run in which nothing goes wrong shows the places: each message that is sent, each step of a generator and its
+`finally`, the opening, reading and closing of a file, and `receive`. Then there is one run for each place and fault.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+import os
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Final, final
 
 import anyio
 import pytest
-from anyio.from_thread import run as run_in_loop
-from anyio.lowlevel import checkpoint
 
 from heaven_asgi import ASGIAdapter
-from heaven_asgi.types import Message
-from heaven_core import App, Context, Outcome, Request, Response
-from heaven_core.deferring import DeferRunner
-from heaven_core.events import DeferredCall
-from heaven_io.files import READ_SIZE
+from heaven_core import Context, Outcome, Request, Response
+from heaven_core.needs import FileInfo
+from heaven_core.sse import HEARTBEAT
+from heaven_io.files import READ_SIZE, ReadableFile, open_async
+from heaven_io.opening import OpenedFile, open_file
 from tests.asgi.memory import PATIENCE, Call, scope_of
+from tests.asgi.spots import FAULTS, SOON, Fault, Spots, turns
+from tests.asgi.witness import Witness
+from tests.table.kit import Answer
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
-Fault = Callable[["Exchange", str], Awaitable[None]]
-Happen = Callable[["Exchange", asyncio.Task[None] | None], Awaitable[None]]
-MOST_TURNS: Final = 60
-SOON: Final = 0.01  # seconds: a head timeout and a heartbeat that are over when a place takes longer
+ITEMS: Final = (b"one", b"two", b"three")
+CONTENT: Final = bytes(range(256)) * (READ_SIZE // 128) + b"!"  # takes three reads
+
+LAST_READ: Final = f"read {2 * READ_SIZE}"
+_STEPS: Final = ["step 0", "step 1", "step 2", "step 3", "finally"]
+_SENDS: Final = ["receive 0", "receive 1", "send 0", "send 1", "send 2", "send 3", "send 4"]
+SPOTS: Final = {
+    "stream": {*_STEPS, *_SENDS},
+    "events": {*_STEPS, *_SENDS},
+    "sync-stream": {*_STEPS, *_SENDS},
+    "file": {"open", "read 0", f"read {READ_SIZE}", LAST_READ, "close", *_SENDS},
+}
+WHOLE: Final = {
+    "stream": b"".join(ITEMS),
+    "events": b"".join([b"data: %b\n\n" % item for item in ITEMS]),
+    "sync-stream": b"".join(ITEMS),
+    "file": CONTENT,
+}
+FAILURE: Final = b"500 Internal Server Error\n"
 
 
 @final
-class AtOnce:
-    """Runs deferred calls where they are handed over: else it is the request's own task, which may be cancelled."""
+class WatchedFile:
+    """A file whose closing is one of the places. It is closed also where that fails, as a descriptor is."""
 
-    def start(self, calls: Sequence[DeferredCall], app: App) -> None:
-        for call in calls:
-            call.func(app)
+    def __init__(self, file: ReadableFile, spots: Spots, notes: list[str]) -> None:
+        self._file: Final = file
+        self._spots: Final = spots
+        self._notes: Final = notes
 
+    @property
+    def fd(self) -> int | None:
+        return self._file.fd
 
-@final
-class Exchange:
-    """One request, of which the place with the number `at` meets `fault`."""
+    @property
+    def info(self) -> FileInfo:
+        return self._file.info
 
-    def __init__(
-        self, body: str, directory: Path, at: int = -1, fault: Fault | None = None, runner: DeferRunner | None = None
-    ) -> None:
-        self.at: Final = at
-        self.fault: Final = fault
-        self.places: Final[list[str]] = []
-        self.notes: Final[list[str]] = []
-        self.errors: Final[list[BaseException]] = []
-        self.outcomes: Final[list[Outcome]] = []
-        self.tasks: Final[set[object]] = set()
-        self.directory: Final = directory
-        self.scope: Final = anyio.CancelScope()
-        app = App(on_error=lambda error, where: self.errors.append(error), defer_runner=runner)
-        app.before("*", self.watch)
-        app.GET("/body", getattr(self, body))
-        self.call: Final = Call(ASGIAdapter(app, closing_limit=1.0), scope_of(path="/body"))
-        self.call.at_send = self.sending
+    async def read_at(self, offset: int, count: int) -> bytes:
+        return await self._file.read_at(offset, count)
 
-    async def run(self) -> None:
-        with anyio.fail_after(PATIENCE), self.scope:
-            try:
-                await self.call.run()
-            except asyncio.CancelledError:
-                task = asyncio.current_task()
-                assert task is not None
-                if not task.cancelling():  # then it is the scope's
-                    raise
-                task.uncancel()
-
-    async def reach(self, place: str) -> None:
-        self.places.append(place)
-        if len(self.places) - 1 == self.at and self.fault is not None:
-            await self.fault(self, place)
-
-    async def sending(self, number: int, message: Message) -> None:
-        await self.reach(f"send {number}")
-
-    def watch(self, req: Request, res: Response, ctx: Context) -> None:
-        def ended(app: App) -> None:
-            assert res.outcome is not None
-            self.outcomes.append(res.outcome)
-
-        res.defer(ended)
-
-    def defer(self, res: Response) -> None:
-        res.defer(lambda app: self.notes.append("always"))
-        res.defer(lambda app: self.notes.append("complete"), "complete")
-        res.defer(lambda app: self.notes.append("failed"), "failed")
-
-    async def items(self) -> AsyncIterator[str]:
-        self.notes.append("begun")
+    async def close(self) -> None:
         try:
-            for number in range(3):
-                self.tasks.add(anyio.get_current_task().id)
-                await self.reach(f"item {number}")
-                yield "item"
-            await self.reach("the end")
-        finally:
-            self.tasks.add(anyio.get_current_task().id)
-            self.notes.append("closed")
-            await self.reach("closing")
+            await self._spots.at("close")
+        except OSError:
+            await self._file.close()
+            self._notes.append("closed")
+            raise
+        await self._file.close()
+        self._notes.append("closed")
 
-    def text(self, req: Request, res: Response, ctx: Context) -> None:
-        res.stream(self.items(), head_timeout=SOON)
+
+@final
+class Run:
+    """One request for `body`, with a fault or without."""
+
+    def __init__(self, witness: Witness, body: str, spots: Spots) -> None:
+        self.witness: Final = witness
+        self.spots: Final = spots
+        self.body: Final = body
+        self.begun = self.opening = False
+        self.tasks: Final[set[int]] = set()  # in which an async generator ran
+        handlers = {"stream": self.stream, "events": self.events, "sync-stream": self.sync_stream, "file": self.file}
+        witness.app.GET(f"/run/{body}", handlers[body])
+        self.call: Final = Call(ASGIAdapter(witness.app), scope_of(path=f"/run/{body}"))
+
+    @property
+    def limit(self) -> float:
+        """How long the streams may be silent: nobody but the script lets time pass."""
+        return SOON if self.spots.fault == "timeout" else PATIENCE
+
+    def stream(self, req: Request, res: Response, ctx: Context) -> None:
+        res.stream(self.items(), head_timeout=self.limit)
         self.defer(res)
 
     def events(self, req: Request, res: Response, ctx: Context) -> None:
-        res.stream(self.items(), sse=True, head_timeout=SOON, heartbeat=SOON)
+        res.stream(self.items(), sse=True, heartbeat=self.limit, head_timeout=self.limit)
         self.defer(res)
 
-    def in_threads(self, req: Request, res: Response, ctx: Context) -> None:
-        def items() -> Iterator[str]:
-            self.notes.append("begun")
-            try:
-                for number in range(3):
-                    run_in_loop(self.reach, f"step {number}")
-                    yield "item"
-                run_in_loop(self.reach, "step at the end")
-            finally:
-                self.notes.append("closed")
-
-        res.stream(items(), head_timeout=SOON)
+    def sync_stream(self, req: Request, res: Response, ctx: Context) -> None:
+        res.stream(self.items_in_threads(), head_timeout=self.limit)
         self.defer(res)
 
     def file(self, req: Request, res: Response, ctx: Context) -> None:
-        res.file("large.bin", within=self.directory)
+        res.file("content.bin", within=self.witness.directory)
         self.defer(res)
 
+    def defer(self, res: Response) -> None:
+        notes = self.witness.notes
+        res.defer(lambda app: notes.append("always"))
+        res.defer(lambda app: notes.append("complete"), "complete")
+        res.defer(lambda app: notes.append("failed"), "failed")
 
-async def failure(exchange: Exchange, place: str) -> None:
-    """Of the connection, or of the application."""
-    raise ConnectionResetError if place.startswith("send") else ValueError(place)
-
-
-async def timeout(exchange: Exchange, place: str) -> None:
-    """It takes longer than the head or a heartbeat waits."""
-    await anyio.sleep(3 * SOON)
-
-
-async def disconnect(exchange: Exchange, place: str) -> None:
-    """The client leaves, and what is awaited here would last for ever, if it were not for that."""
-    exchange.call.leave()
-    if place.startswith(("send", "step")):
-        await anyio.sleep(SOON)  # a server lets go; a thread can't be woken
-    elif place != "closing":
-        await anyio.sleep(PATIENCE)
-
-
-async def late(exchange: Exchange, place: str) -> None:
-    """The client leaves, and the answer to what was asked comes all the same."""
-    exchange.call.leave()
-    with anyio.CancelScope(shield=True):
+    async def items(self) -> AsyncIterator[bytes]:
+        self.begun = True
         try:
-            await anyio.sleep(2 * SOON)
-        except asyncio.CancelledError:
-            await checkpoint()
+            for number, item in enumerate(ITEMS):
+                self.tasks.add(anyio.get_current_task().id)
+                await self.spots.at(f"step {number}", ValueError)
+                await turns(3)  # what comes without a pause may go out together, and hears of nothing
+                yield item
+            await self.spots.at("step 3", ValueError)
+            await turns(3)
+        finally:
+            self.witness.notes.append("closed")
+            self.tasks.add(anyio.get_current_task().id)
+            await self.spots.at("finally", ValueError)
 
-
-async def cancellation(exchange: Exchange, place: str) -> None:
-    """The server gives up the request, as a scope does."""
-    exchange.scope.cancel()
-    await checkpoint()
-
-
-FAULTS: Final = [failure, timeout, disconnect, late, cancellation]
-BODIES: Final = ["text", "events", "in_threads", "file"]
-
-
-def check(exchange: Exchange) -> None:
-    """What holds whatever went wrong."""
-    answer = exchange.call.answer  # which sees to the order of the messages
-    [outcome] = exchange.outcomes
-    notes = exchange.notes
-    assert notes.count("closed") == notes.count("begun") <= 1
-    assert len(exchange.tasks) <= 1, "the generator is closed in the task that has iterated it"
-    early = outcome.kind == "failed" and outcome.status == 500  # takes back what the handler has set
-    calls = [] if early else ["always"]
-    if outcome.kind != "disconnected":
-        calls.append(outcome.kind)
-    assert [note for note in notes if note not in ("begun", "closed")] == calls
-    assert notes[-len(calls) :] == calls, "deferred work comes last"
-    if outcome.kind == "complete":
-        assert answer.whole
-        assert outcome.body_bytes == len(answer.body)
-    elif not early:
-        assert outcome.body_bytes <= len(answer.body)
-
-
-def open_files(directory: Path) -> list[str]:
-    links: list[str] = []
-    for link in Path("/proc/self/fd").iterdir():
+    def items_in_threads(self) -> Iterator[bytes]:
+        self.begun = True
         try:
-            links.append(str(link.readlink()))
-        except OSError:
-            continue
-    return [link for link in links if link.startswith(str(directory))]
+            for number, item in enumerate(ITEMS):
+                self.spots.at_in_thread(f"step {number}", ValueError)
+                yield item
+            self.spots.at_in_thread("step 3", ValueError)
+        finally:
+            self.witness.notes.append("closed")
+            self.spots.at_in_thread("finally", ValueError)
 
 
 @pytest.fixture
-def directory(tmp_path: Path) -> Path:
-    (tmp_path / "large.bin").write_bytes(b"x" * (2 * READ_SIZE + 1))
-    return tmp_path
+def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Spots], Run]:
+    """What makes the runs of a test; all reads go through a thread, where they can be held up."""
+    (tmp_path / "content.bin").write_bytes(CONTENT)
+    pread = os.pread
+
+    def start(body: str, spots: Spots) -> Run:
+        run = Run(Witness(tmp_path), body, spots)
+
+        def opening(path: str, within: str | None = None) -> OpenedFile:
+            run.opening = True
+            try:
+                spots.at_in_thread("open")
+                return open_file(path, within)
+            finally:
+                run.opening = False
+
+        def reading(fd: int, count: int, offset: int) -> bytes:
+            spots.at_in_thread(f"read {offset}")
+            return pread(fd, count, offset)
+
+        async def watched(opening: Callable[[], OpenedFile]) -> ReadableFile:
+            run.begun = True
+            return WatchedFile(await open_async(opening), spots, run.witness.notes)
+
+        monkeypatch.setattr("heaven_io.windows._NOWAIT", 0)
+        monkeypatch.setattr("heaven_asgi.driver.open_file", opening)
+        monkeypatch.setattr("heaven_asgi.driver.open_async", watched)
+        monkeypatch.setattr(os, "pread", reading)
+        return run
+
+    return start
 
 
-def on_asyncio() -> bool:
-    return anyio.get_cancelled_exc_class() is asyncio.CancelledError
+async def play(run: Run) -> None:
+    await run.spots.run(run.call)
+    with anyio.fail_after(PATIENCE):
+        while run.opening or run.witness.open_files:  # what was opened too late is closed by nobody's task
+            await anyio.sleep(SOON / 4)
 
 
-async def places_of(body: str, directory: Path) -> list[str]:
-    """Where it may be met by something, when nothing does."""
-    exchange = Exchange(body, directory)
-    await exchange.run()
-    check(exchange)
-    assert exchange.outcomes[0].kind == "complete"
-    assert exchange.errors == []
-    return exchange.places
+def accepted(run: Run) -> list[int]:
+    return [len(message["body"]) for message in run.call.sent if message["type"] == "http.response.body"]
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
-@pytest.mark.parametrize("body", BODIES)
-async def test_at_every_place(body: str, fault: Fault, directory: Path) -> None:
-    places = await places_of(body, directory)
-    assert len(places) >= (5 if body == "file" else 8)
-    for at, place in enumerate(places):
-        exchange = Exchange(body, directory, at, fault)
-        await exchange.run()
-        assert place in exchange.places, "the fault was met"
+def check(run: Run, messages: int) -> None:
+    """What holds whatever has gone wrong; so many messages had come when the request ended."""
+    [outcome] = run.witness.outcomes
+    check_closed(run)
+    check_deferred(run, outcome)
+    check_answer(run, outcome, run.call.answer)
+    assert len(run.call.sent) == messages, "nothing comes afterwards"
+    assert run.witness.errors == ([] if run.spots.error is None or is_leaving(run) else [run.spots.error])
+
+
+def is_leaving(run: Run) -> bool:
+    """An error of the server's functions is a client that has left."""
+    return run.spots.spot.startswith(("send", "receive"))
+
+
+def check_closed(run: Run) -> None:
+    """Once, and by who has iterated it."""
+    opened_late = run.body == "file" and "cancellation" in str(run.spots.fault) and run.spots.spot == "open"
+    never_opened = run.body == "file" and run.spots.fault == "failure" and run.spots.spot == "open"
+    assert run.witness.notes.count("closed") == (run.begun and not opened_late and not never_opened)
+    assert len(run.tasks) <= 1
+    assert run.witness.open_files == []
+
+
+def check_deferred(run: Run, outcome: Outcome) -> None:
+    """What fails before the head takes back what the handler has deferred, but for what waits for a failure."""
+    expected = ["always"] if outcome.status == 200 else []
+    expected += [outcome.kind] if outcome.kind != "disconnected" else []
+    assert [note for note in run.witness.notes if note != "closed"] == expected
+    assert run.witness.notes[len(run.witness.notes) - len(expected) :] == expected, "last of all"
+
+
+def check_answer(run: Run, outcome: Outcome, answer: Answer) -> None:
+    """The ledger is what `send` has taken, and the body is whole where it has its last message, and only there."""
+    body = answer.body.replace(HEARTBEAT, b"") if run.body == "events" else answer.body
+    whole = WHOLE[run.body] if outcome.status == 200 else FAILURE
+    assert answer.status in (0, outcome.status)
+    assert whole.startswith(body)
+    if answer.whole:
+        assert body == whole
+    sizes = accepted(run)
+    if run.spots.error is not None and not is_leaving(run) and run.spots.spot != "close":
+        assert outcome.kind == "failed"
+        assert answer.whole == (outcome.status == 500)
+    else:
+        assert outcome.kind == ("complete" if answer.whole else "disconnected")
+    if outcome.kind == "disconnected":
+        # Of what was handed out last nobody knows whether it has gone.
+        assert outcome.body_bytes in (sum(sizes), sum(sizes[:-1]))
+    else:
+        assert outcome.body_bytes == sum(sizes)
+
+
+@pytest.mark.parametrize("body", SPOTS)
+async def test_without_a_fault_all_the_places_are_passed(body: str, start: Callable[[str, Spots], Run]) -> None:
+    run = start(body, Spots())
+    await play(run)
+    check(run, len(run.call.sent))
+    assert run.witness.notes == ["closed", "always", "complete"]
+    assert len(run.spots.seen) == len(SPOTS[body])
+    assert set(run.spots.seen) == SPOTS[body]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("body", SPOTS)
+async def test_at_every_place(body: str, fault: Fault, start: Callable[[str, Spots], Run]) -> None:
+    first = start(body, Spots())
+    await play(first)
+    for spot in first.spots.seen:
+        run = start(body, Spots(spot, fault))
         try:
-            check(exchange)
-            with anyio.fail_after(PATIENCE):
-                while open_files(directory):
-                    await anyio.sleep(0.001)
-        except (AssertionError, TimeoutError) as error:
-            error.add_note(f"{fault.__name__} at {place}: {exchange.notes} {exchange.outcomes} {exchange.places}")
+            await play(run)
+            messages = len(run.call.sent)
+            await turns(5)
+            assert spot in run.spots.seen
+            check(run, messages)
+            check_what_came_of(fault, run)
+        except BaseException as error:
+            error.add_note(f"{body}: {fault} at {spot}; passed were {run.spots.seen}; {run.witness.notes}")
             raise
 
 
-async def leave(exchange: Exchange, task: asyncio.Task[None] | None) -> None:
-    exchange.call.leave()
-
-
-async def cancel_scope(exchange: Exchange, task: asyncio.Task[None] | None) -> None:
-    exchange.scope.cancel()
-
-
-async def cancel_task(exchange: Exchange, task: asyncio.Task[None] | None) -> None:
-    if task is not None:
-        task.cancel()
-
-
-@pytest.mark.parametrize("happen", [leave, cancel_scope, cancel_task], ids=lambda happen: happen.__name__)
-@pytest.mark.parametrize("body", BODIES)
-async def test_at_every_turn_of_the_event_loop(body: str, happen: Happen, directory: Path) -> None:
-    """Also while a file is opened, read and closed, and while a thread takes a step: whatever is awaited there."""
-    for turn in range(MOST_TURNS):
-        exchange = Exchange(body, directory, runner=AtOnce())
-        over = anyio.Event()
-        too_late = False
-        tasks: list[asyncio.Task[None]] = []
-
-        async def run(exchange: Exchange, over: anyio.Event, tasks: list[asyncio.Task[None]]) -> None:
-            if on_asyncio():
-                task = asyncio.current_task()
-                assert task is not None
-                tasks.append(task)
-            await exchange.run()
-            over.set()
-
-        with anyio.fail_after(PATIENCE):
-            async with anyio.create_task_group() as group:
-                group.start_soon(run, exchange, over, tasks)
-                for _ in range(turn + 1):
-                    await checkpoint()
-                too_late = over.is_set()
-                if not too_late:
-                    await happen(exchange, tasks[0] if tasks else None)
-            while open_files(directory):
-                await anyio.sleep(0.001)
-        try:
-            check(exchange)
-        except (AssertionError, ValueError) as error:
-            error.add_note(f"turn {turn}: {exchange.notes} {exchange.outcomes} {exchange.places}")
-            raise
-        if too_late:
-            return
+def check_what_came_of(fault: Fault, run: Run) -> None:
+    [outcome] = run.witness.outcomes
+    spot = run.spots.spot
+    # Here all but the end has gone out, and nobody need hear of a client that leaves.
+    nearly = spot in ("finally", "send 3", "send 4", "close", LAST_READ)
+    if fault == "timeout":
+        assert outcome.kind == "complete"
+    elif fault == "failure":
+        assert outcome.kind == ("complete" if spot == "close" else "disconnected" if is_leaving(run) else "failed")
+    elif fault == "cancellation":
+        assert run.spots.was_cancelled
+        assert outcome.kind == "disconnected" or spot in ("close", LAST_READ)
+    elif fault == "disconnect":
+        assert outcome.kind == "disconnected" or nearly
+    elif fault == "late answer" and not spot.startswith("receive"):
+        assert outcome.kind == ("complete" if spot in ("send 4", "close") else "disconnected")
+        # What a generator yields so late is not sent any more.
+        assert len(run.call.sent) == run.spots.sent_when_known or not spot.startswith("step")

@@ -6,6 +6,7 @@ On trio nobody can be told when a producer begins to wait, so there each goes ou
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -318,3 +319,56 @@ async def test_an_observer_is_told_of_each_chunk_when_it_has_gone(witness: Witne
     call.at_send = at_send
     assert await run(call) == [b"0,", b"1,2,3,4,"]
     assert told == [b"0,", b"1,", b"2,", b"3,", b"4,"]
+
+
+@on_asyncio
+@pytest.mark.parametrize("how", ["an error of the server", "a cancellation"])
+async def test_what_a_large_chunk_was_to_follow_does_not_count_either(how: str, witness: Witness) -> None:
+    """What was kept goes out first, by itself; when that fails, neither has gone."""
+
+    async def items() -> AsyncIterator[object]:
+        yield "a" * 10
+        yield "b" * 10_000
+        yield "c" * 50_000
+
+    call = streaming(witness, items)
+    stuck = anyio.Event()
+
+    async def at_send(number: int, message: Message) -> None:
+        if number == 2:
+            if how == "an error of the server":
+                raise RuntimeError("the server is broken")
+            stuck.set()
+            await anyio.sleep_forever()
+
+    call.at_send = at_send
+    task = asyncio.create_task(call.run())
+    with anyio.fail_after(PATIENCE):
+        if how == "a cancellation":
+            await stuck.wait()
+            task.cancel()
+        await asyncio.wait({task})
+    [outcome] = witness.outcomes
+    assert (outcome.kind, outcome.body_bytes) == ("disconnected", 10)
+
+
+@pytest.mark.parametrize("anyio_backend", [("asyncio", {"use_uvloop": True}), ("asyncio", {"use_uvloop": False})])
+async def test_a_heartbeat_that_is_due_at_once_sends_nothing_twice(witness: Witness) -> None:
+    """A generator that blocks the event loop for longer than a heartbeat; uvloop takes timers first."""
+
+    async def items() -> AsyncIterator[object]:
+        yield "one"
+        yield "two"
+        time.sleep(0.1)
+        await anyio.sleep(0.2)
+        yield "three"
+
+    call = streaming(witness, items, heartbeat=0.05)
+
+    async def at_send(number: int, message: Message) -> None:
+        if number >= 2:
+            await anyio.sleep(0.01)
+
+    call.at_send = at_send
+    sent = b"".join(await run(call))
+    assert sent.replace(b":\n\n", b"") == b"data: one\n\ndata: two\n\ndata: three\n\n"

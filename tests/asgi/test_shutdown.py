@@ -235,6 +235,58 @@ async def test_nor_does_a_heartbeat_that_nobody_takes(witness: Witness) -> None:
     assert witness.outcome == "disconnected"
 
 
+@pytest.mark.parametrize("kind", ["events", "text"])
+async def test_one_that_is_always_sending_is_not_taken_for_a_client_that_takes_nothing(
+    kind: str, witness: Witness
+) -> None:
+    """Its client is slow, and takes everything in the end."""
+
+    async def items() -> AsyncIterator[object]:
+        while True:
+            yield "again"
+
+    call = events(witness, items, deadline=0.3) if kind == "events" else plain(witness, items, deadline=0.3)
+
+    async def at_send(number: int, message: Message) -> None:
+        await anyio.sleep(0.03)
+
+    call.at_send = at_send
+    await shut_down(call)
+    assert call.answer.whole == (kind == "events")
+    assert witness.outcome == ("complete" if kind == "events" else "failed")
+    assert [type(error) for error in witness.errors] == ([] if kind == "events" else [TimeoutError])
+
+
+async def test_what_is_sent_while_it_waits_may_be_cut_without_a_word(witness: Witness) -> None:
+    """What was kept goes out beside a generator that waits, to a client that takes nothing: nobody has failed."""
+
+    async def items() -> AsyncIterator[object]:
+        yield "one"
+        yield "two"
+        await anyio.sleep_forever()
+
+    call = plain(witness, items, deadline=0.2)
+    await shut_down_when_stuck(call)
+    assert witness.outcome == "disconnected"
+    assert witness.errors == []
+
+
+async def test_each_time_it_begins_anew(witness: Witness) -> None:
+    """A stream that began after one shutdown has the whole time at the next."""
+
+    async def items() -> AsyncIterator[object]:
+        yield "one"
+        await anyio.sleep(0.3)
+        yield "two"
+
+    call = plain(witness, items, deadline=0.6)
+    await call.adapter.shutdown()
+    await anyio.sleep(0.7)
+    await shut_down(call)
+    assert call.answer.body == b"onetwo"
+    assert call.answer.whole
+
+
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
 async def test_a_finally_that_hangs_is_given_up(witness: Witness) -> None:
     async def items() -> AsyncIterator[object]:
