@@ -14,7 +14,7 @@ from anyio.to_thread import run_sync as run_in_thread
 from heaven_asgi.driver import Driver
 from heaven_asgi.lifespan import run_lifespan
 from heaven_asgi.open_streams import OpenStreams
-from heaven_asgi.requests import HTTP1, Inbox, has_body, request_of
+from heaven_asgi.requests import HTTP1, Departure, Inbox, has_body, request_of
 from heaven_asgi.types import Receive, Scope, Send
 from heaven_core.app import App
 from heaven_core.buffered import render
@@ -102,11 +102,11 @@ class ASGIAdapter:
             # A cancellation. Nothing goes out, and what the response holds still has to be closed.
             response.gone = True
             with anyio.CancelScope(shield=True):
-                await self._through_machine(request, response, inbox or Inbox(receive, ended=True), scope, send)
+                await self._through_machine(request, response, inbox or Departure(receive), scope, send)
             raise
         rendered = None if app.observers else render(response, request.method)
         if rendered is None:
-            await self._through_machine(request, response, inbox or Inbox(receive, ended=True), scope, send)
+            await self._through_machine(request, response, inbox or Departure(receive), scope, send)
             return
         fields, body = rendered
         if response.closing and scope["http_version"] in HTTP1:
@@ -154,7 +154,7 @@ class ASGIAdapter:
             raise ValueError(f"an ASGI scope of type {kind!r}: this adapter serves http and lifespan")
 
     def _through_machine(
-        self, request: Request[object], response: Response, inbox: Inbox, scope: Scope, send: Send
+        self, request: Request[object], response: Response, inbox: Inbox | Departure, scope: Scope, send: Send
     ) -> Awaitable[None]:
         """The way of files and streams, through a machine."""
         machine = Machine(response, request, self._runtime, Stream)

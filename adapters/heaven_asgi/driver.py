@@ -12,7 +12,7 @@ from anyio.abc import TaskGroup
 from anyio.to_thread import run_sync as run_in_thread
 
 from heaven_asgi.open_streams import OpenStreams
-from heaven_asgi.requests import Inbox
+from heaven_asgi.requests import Departure, Inbox
 from heaven_asgi.sending import Sender
 from heaven_asgi.types import Scope, Send
 from heaven_asgi.waiting import Waiting, Woken
@@ -62,7 +62,7 @@ class Driver(Sender):
         machine: Machine[Stream],
         scope: Scope,
         send: Send,
-        inbox: Inbox,
+        inbox: Inbox | Departure,
         streams: OpenStreams,
         tell: Callable[[Event | Outcome], None] | None,
         closing_limit: float,

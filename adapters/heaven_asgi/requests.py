@@ -11,7 +11,7 @@ from heaven_asgi.types import Message, Receive, Scope
 from heaven_core.errors import ClientDisconnected
 from heaven_core.request import Origin, Request
 
-__all__ = ["HTTP1", "Inbox", "has_body", "request_of"]
+__all__ = ["HTTP1", "Departure", "Inbox", "has_body", "request_of"]
 
 # RFC 9112 §6.3: without one of these fields an HTTP/1.x request has no body, so that nothing need be received.
 _BODY_FIELDS: Final = frozenset({b"content-length", b"transfer-encoding"})
@@ -30,6 +30,27 @@ class Wakeable(Protocol):
     def wake(self) -> None:
         """Hear it."""
         ...
+
+
+@final
+class Departure:
+    """What is left of an `Inbox` where a request has no body: a third of it, for as long as its stream lasts."""
+
+    __slots__ = ("_receive", "gone")
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive: Final = receive
+        self.gone = False
+
+    async def watch(self, waiting: Wakeable | None = None) -> None:
+        """Wait until the client has gone, and wake who waits for something else."""
+        try:
+            while not self.gone:
+                self.gone = (await self._receive())["type"] == "http.disconnect"
+        except Exception:
+            self.gone = True  # a server whose receive() fails has lost its client
+        if waiting is not None:
+            waiting.wake()
 
 
 @final
@@ -55,7 +76,7 @@ class Inbox:
         "gone",
     )
 
-    def __init__(self, receive: Receive, ended: bool = False) -> None:
+    def __init__(self, receive: Receive) -> None:
         self._receive: Final = receive
         self._kept: deque[Message] | None = None
         self._size = 0  # of what is kept, in bytes
@@ -66,7 +87,7 @@ class Inbox:
         self._lost = False
         self._arrived: anyio.Event | None = None
         self._room: anyio.Event | None = None
-        self.ended = ended  # from the beginning, where no body is expected
+        self.ended = False
         self.gone = False
 
     async def read(self) -> bytes:

@@ -9,7 +9,7 @@ from typing import Final, assert_never
 
 from anyio.lowlevel import checkpoint
 
-from heaven_asgi.requests import HTTP1, Inbox
+from heaven_asgi.requests import HTTP1, Departure, Inbox
 from heaven_asgi.types import Message, Scope, Send
 from heaven_asgi.waiting import Waiting
 from heaven_asgi.zero_copy import extensions_of, left_of, path_of, zero_copy_message
@@ -49,7 +49,7 @@ class Sender:
         self,
         scope: Scope,
         send: Send,
-        inbox: Inbox,
+        inbox: Inbox | Departure,
         tell: Callable[[Event | Outcome], None] | None,
     ) -> None:
         self._send: Final = send

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Final, final
 
 from heaven_asgi.open_streams import OpenStreams
-from heaven_asgi.requests import Inbox
+from heaven_asgi.requests import Departure, Inbox
 from heaven_asgi.waiting import Ticking, Woken
 from heaven_core.needs import NextItem
 from heaven_io.streams import Stream
@@ -26,7 +26,7 @@ class AsyncioWaiting:
         "steps",
     )  # fmt: skip
 
-    def __init__(self, inbox: Inbox, streams: OpenStreams, closing_limit: float) -> None:
+    def __init__(self, inbox: Inbox | Departure, streams: OpenStreams, closing_limit: float) -> None:
         self._inbox: Final = inbox
         self._streams: Final = streams
         self._closing_limit: Final = closing_limit

@@ -10,7 +10,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from heaven_asgi.open_streams import OpenStreams
-from heaven_asgi.requests import Inbox
+from heaven_asgi.requests import Departure, Inbox
 from heaven_asgi.waiting import Ticking, Woken
 from heaven_core.needs import NextItem
 from heaven_io.streams import Stream
@@ -30,7 +30,7 @@ class TrioWaiting:
         "over", "sending", "steps",
     )  # fmt: skip
 
-    def __init__(self, inbox: Inbox, streams: OpenStreams, group: TaskGroup) -> None:
+    def __init__(self, inbox: Inbox | Departure, streams: OpenStreams, group: TaskGroup) -> None:
         self._inbox: Final = inbox
         self._streams: Final = streams
         self.steps = 0

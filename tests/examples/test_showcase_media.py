@@ -38,6 +38,7 @@ def test_the_melody_is_a_wav_of_several_minutes(tmp_path: Path) -> None:
         assert file.getnframes() / melody.RATE == melody.SECONDS > 300
 
 
+@pytest.mark.slow
 def test_the_melody_is_neither_silent_nor_too_loud() -> None:
     samples = melody.play()
     sixteenths = [samples[at : at + melody.STEP] for at in range(0, len(samples), melody.STEP)]
