@@ -205,7 +205,9 @@ async def test_a_cancellation_while_something_is_closed_loses_nothing(name: str,
     life.shut_down()
     await asyncio.wait({running}, timeout=PATIENCE)
     assert call.answer.whole
-    assert witness.open_files == []
+    async with asyncio.timeout(PATIENCE):
+        while witness.open_files:  # the closing goes on, though nobody waits for it any more
+            await asyncio.sleep(0.001)
     assert witness.notes[-2:] == ["always", "complete"]
     assert witness.errors == []
 
