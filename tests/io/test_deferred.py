@@ -289,15 +289,17 @@ class TestRunner:
         assert caplog.messages[0].endswith("it had not ended 0.05 s after the shutdown began")
 
     async def test_a_def_that_hangs_does_not_hold_up_the_shutdown(self, caplog: pytest.LogCaptureFixture) -> None:
-        release, left = threading.Event(), threading.Event()
+        begun, release, left = threading.Event(), threading.Event(), threading.Event()
 
         def hang(app: App) -> None:
+            begun.set()
             release.wait(10)
             left.set()
 
         async with anyio.create_task_group() as group:
             runner = TaskGroupRunner(group)
             runner.start(calls(hang), App())
+            assert await anyio.to_thread.run_sync(begun.wait, 10)
             await runner.drain(0.01)
         assert not left.is_set()
         assert len(caplog.records) == 1
