@@ -94,12 +94,13 @@ class HeldReader:
 
 
 def _size_of(file: BinaryFile) -> int:
-    tell: Callable[[], object] = getattr(file, "tell", lambda: None)
-    # Some say nothing when they seek, and mean that tell() does.
-    for place in (_place(file.seek(0, os.SEEK_END)), _place(tell())):
-        if place is not None:
-            return place
-    raise TypeError(f"the size of an open file is what its seek() or tell() says at the end: {file!r}")
+    place = _place(file.seek(0, os.SEEK_END))
+    if place is None:  # some say nothing when they seek, and mean that tell() does
+        tell: Callable[[], object] | None = getattr(file, "tell", None)
+        place = None if tell is None else _place(tell())
+    if place is None:
+        raise TypeError(f"the size of an open file is what its seek() or tell() says at the end: {file!r}")
+    return place
 
 
 def _place(said: object) -> int | None:

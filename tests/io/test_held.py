@@ -8,7 +8,7 @@ import tempfile
 import threading
 from collections.abc import Callable
 from errno import EOPNOTSUPP
-from io import BytesIO
+from io import BytesIO, UnsupportedOperation
 from pathlib import Path
 from typing import Final, cast
 from zipfile import ZipFile
@@ -242,6 +242,14 @@ class Mute(Silent):
         return cast(int, None)
 
 
+class Untold(BytesIO):
+    """Says where it is when it seeks, and not otherwise."""
+
+    @override
+    def tell(self) -> int:
+        raise UnsupportedOperation("tell")
+
+
 class Generous(BytesIO):
     """Gives more than it is asked for."""
 
@@ -254,6 +262,7 @@ async def test_a_seek_that_says_nothing_is_asked_by_tell() -> None:
     reader = await use_async(Silent(DATA))
     assert reader.info.size == len(DATA)
     assert await reader.read_at(3, 4) == DATA[3:7]
+    assert (await use_async(Untold(DATA))).info.size == len(DATA)
     with pytest.raises(TypeError, match=r"what its seek\(\) or tell\(\) says at the end: <.*Mute"):
         await use_async(Mute(DATA))
 
