@@ -25,7 +25,7 @@ help:
 	@echo "make imports      which room may import which (import-linter)"
 	@echo "make tests        pytest with branch coverage; heaven_core must have 100%"
 	@echo "make format       lets ruff format the code and repair what it can"
-	@echo "make states       draws docs/states.md anew, from heaven_core/states.py"
+	@echo "make states       draws docs/states.md anew, from heaven_core/machine/states.py"
 	@echo "make bench        prints what things cost, as ratios (benchmarks/README.md); takes a minute, gates nothing"
 	@echo "make bench-files  the same for downloads, beside nginx and Starlette; takes two minutes"
 	@echo "make bench-events the same for chunks and event streams, beside Starlette and sse-starlette; takes two minutes"

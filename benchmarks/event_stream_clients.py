@@ -11,7 +11,7 @@ from typing import Final, cast
 
 from benchmarks.event_stream_apps import BYE, Report
 from benchmarks.request_fields import REQUEST_FIELDS
-from heaven_core.typing_backports import override
+from heaven_core._typing import override
 
 __all__ = ["EventClient", "ask", "connect", "until"]
 

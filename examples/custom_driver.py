@@ -32,9 +32,9 @@ from heaven_core import (
     Runtime,
     Start,
     UseFile,
-)  # fmt: skip
-from heaven_core.dates import format_http_date
-from heaven_core.http1 import LAST_CHUNK, write_chunk, write_head
+)
+from heaven_core.http.dates import format_http_date
+from heaven_core.http.http1 import LAST_CHUNK, write_chunk, write_head
 from heaven_io.blocking import BlockingFile, open_blocking
 from heaven_io.listing import list_directory
 from heaven_io.streams import Stream

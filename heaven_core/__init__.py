@@ -1,10 +1,7 @@
 """HTTP responses as a typed core without I/O. See README.md and docs/."""
 
-from heaven_core.app import App
-from heaven_core.binaryfile import BinaryFile
-from heaven_core.context import Context, Key
-from heaven_core.cors import cors
-from heaven_core.deferring import DeferRunner
+from heaven_core.app.app import App
+from heaven_core.app.cors import cors
 from heaven_core.errors import (
     BadRequest,
     ClientDisconnected,
@@ -18,15 +15,22 @@ from heaven_core.errors import (
     UnprocessableContent,
     UnsupportedMediaType,
 )
-from heaven_core.events import Chunk, Deferred, DeferredCall, End, Event, FileRange, Reset, Start
-from heaven_core.explain import Note
-from heaven_core.headers import Headers, ResponseHeaders
-from heaven_core.listing import Entry
-from heaven_core.machine import Machine
-from heaven_core.needs import (
+from heaven_core.http.event_stream import ServerSentEvent
+from heaven_core.http.headers import Headers, ResponseHeaders
+from heaven_core.http.validators import AUTO
+from heaven_core.machine.machine import Machine
+from heaven_core.machine.trace import Note
+from heaven_core.message.context import Context, Key
+from heaven_core.message.replay import Replay
+from heaven_core.message.request import BodyReader, Request
+from heaven_core.message.response import Response
+from heaven_core.protocol.events import Chunk, Deferred, DeferredCall, DeferRunner, End, Event, FileRange, Reset, Start
+from heaven_core.protocol.needs import (
+    BinaryFile,
     CloseFile,
     CloseStream,
     Deliver,
+    Entry,
     FileInfo,
     Finished,
     ListDirectory,
@@ -35,13 +39,8 @@ from heaven_core.needs import (
     OpenFile,
     UseFile,
 )
-from heaven_core.outcome import Outcome
-from heaven_core.replay import Replay
-from heaven_core.request import BodyReader, Request
-from heaven_core.response import Response
+from heaven_core.protocol.outcome import Outcome
 from heaven_core.runtime import Runtime
-from heaven_core.sse import ServerSentEvent
-from heaven_core.validators import AUTO
 
 __all__ = [
     "AUTO",

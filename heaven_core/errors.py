@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import final
 
-from heaven_core.typing_backports import override
+from heaven_core._typing import override
 
 __all__ = [
     "Abort",

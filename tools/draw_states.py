@@ -1,4 +1,4 @@
-"""Draw docs/states.md from `heaven_core.states`; with --check, fail if it is not what would be drawn."""
+"""Draw docs/states.md from `heaven_core.machine.states`; with --check, fail if it is not what would be drawn."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from heaven_core.states import NAMES, TRANSITIONS
+from heaven_core.machine.states import NAMES, TRANSITIONS
 
 PAGE: Final = Path(__file__).parents[1] / "docs" / "states.md"
 
 _HEAD: Final = """# The states of the machine
 
-Drawn from `TRANSITIONS` in `heaven_core/states.py` by `tools/draw_states.py`: change them there, then run
+Drawn from `TRANSITIONS` in `heaven_core/machine/states.py` by `tools/draw_states.py`: change them there, then run
 `make states`. An input that is not listed for a state raises `LocalProtocolError` and leads to BROKEN.
 
 """
@@ -39,7 +39,7 @@ def main(arguments: list[str]) -> int:
         return 0
     if PAGE.exists() and PAGE.read_text(encoding="utf-8") == drawn():
         return 0
-    print(f"{PAGE.name} is not what heaven_core/states.py says: run `make states`", file=sys.stderr)
+    print(f"{PAGE.name} is not what heaven_core/machine/states.py says: run `make states`", file=sys.stderr)
     return 1
 
 

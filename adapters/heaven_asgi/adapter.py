@@ -16,13 +16,13 @@ from heaven_asgi.lifespan import run_lifespan
 from heaven_asgi.open_streams import OpenStreams
 from heaven_asgi.requests import HTTP1, Departure, Inbox, has_body, request_of
 from heaven_asgi.types import Receive, Scope, Send
-from heaven_core.app import App
-from heaven_core.buffered import render
-from heaven_core.events import DeferredCall
-from heaven_core.machine import Machine
-from heaven_core.outcome import OutcomeKind
-from heaven_core.request import Request
-from heaven_core.response import Response
+from heaven_core.app.app import App
+from heaven_core.machine.fast_path import render
+from heaven_core.machine.machine import Machine
+from heaven_core.message.request import Request
+from heaven_core.message.response import Response
+from heaven_core.protocol.events import DeferredCall
+from heaven_core.protocol.outcome import OutcomeKind
 from heaven_io.deferred import MAX_RUNNING, MAX_WAITING, TaskGroupRunner, hand_over, run_calls
 from heaven_io.detached import begin
 from heaven_io.reporting import log_error

@@ -18,10 +18,11 @@ from heaven_asgi.types import Scope, Send
 from heaven_asgi.waiting import Waiting, Woken
 from heaven_asgi.waiting_asyncio import AsyncioWaiting
 from heaven_asgi.waiting_trio import TrioWaiting
+from heaven_core._typing import override
 from heaven_core.errors import ClientDisconnected
-from heaven_core.events import Chunk, Event
-from heaven_core.machine import Machine
-from heaven_core.needs import (
+from heaven_core.machine.machine import Machine
+from heaven_core.protocol.events import Chunk, Event
+from heaven_core.protocol.needs import (
     CloseFile,
     CloseStream,
     Deliver,
@@ -31,8 +32,7 @@ from heaven_core.needs import (
     OpenFile,
     UseFile,
 )
-from heaven_core.outcome import Outcome
-from heaven_core.typing_backports import override
+from heaven_core.protocol.outcome import Outcome
 from heaven_io.closing import close_within, given_up
 from heaven_io.files import open_async
 from heaven_io.held import use_async

@@ -12,7 +12,7 @@ from anyio.abc import TaskGroup
 from heaven_asgi.open_streams import OpenStreams, soon
 from heaven_asgi.signals import heard_first
 from heaven_asgi.types import Receive, Send
-from heaven_core.app import App
+from heaven_core.app.app import App
 from heaven_io.cancelling import is_own_cancellation
 from heaven_io.deferred import TaskGroupRunner
 

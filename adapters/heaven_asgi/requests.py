@@ -9,7 +9,7 @@ import anyio
 
 from heaven_asgi.types import Message, Receive, Scope
 from heaven_core.errors import ClientDisconnected
-from heaven_core.request import Origin, Request
+from heaven_core.message.request import Origin, Request
 
 __all__ = ["HTTP1", "Departure", "Inbox", "has_body", "request_of"]
 

@@ -13,8 +13,8 @@ from heaven_asgi.requests import HTTP1, Departure, Inbox
 from heaven_asgi.types import Message, Scope, Send
 from heaven_asgi.waiting import Waiting
 from heaven_asgi.zero_copy import extensions_of, left_of, path_of, zero_copy_message
-from heaven_core.events import Chunk, Deferred, DeferredCall, End, Event, FileRange, Reset, Start
-from heaven_core.outcome import Outcome
+from heaven_core.protocol.events import Chunk, Deferred, DeferredCall, End, Event, FileRange, Reset, Start
+from heaven_core.protocol.outcome import Outcome
 from heaven_io.files import READ_SIZE, ReadableFile
 
 __all__ = ["Sender"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Final, Protocol, final
 
-from heaven_core.needs import NextItem
+from heaven_core.protocol.needs import NextItem
 from heaven_io.streams import Stream
 
 __all__ = ["Ticking", "Waiting", "Woken"]

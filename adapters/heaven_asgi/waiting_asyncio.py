@@ -10,7 +10,7 @@ from typing import Final, final
 from heaven_asgi.open_streams import OpenStreams
 from heaven_asgi.requests import Departure, Inbox
 from heaven_asgi.waiting import Ticking, Woken
-from heaven_core.needs import NextItem
+from heaven_core.protocol.needs import NextItem
 from heaven_io.streams import Stream
 
 __all__ = ["AsyncioWaiting"]

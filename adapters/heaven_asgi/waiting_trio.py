@@ -12,7 +12,7 @@ from anyio.abc import TaskGroup
 from heaven_asgi.open_streams import OpenStreams
 from heaven_asgi.requests import Departure, Inbox
 from heaven_asgi.waiting import Ticking, Woken
-from heaven_core.needs import NextItem
+from heaven_core.protocol.needs import NextItem
 from heaven_io.streams import Stream
 
 __all__ = ["TrioWaiting"]

@@ -10,8 +10,7 @@ from stat import S_ISREG
 from threading import Lock
 from typing import Final, Protocol, final
 
-from heaven_core.binaryfile import BinaryFile
-from heaven_core.needs import FileInfo, OpenFile, UseFile
+from heaven_core.protocol.needs import BinaryFile, FileInfo, OpenFile, UseFile
 from heaven_io.opening import OpenedFile, open_file
 
 __all__ = ["BlockingFile", "HeldReader", "duplicate", "open_blocking"]

@@ -12,9 +12,8 @@ import anyio.to_thread
 from anyio import CapacityLimiter
 from anyio.abc import TaskGroup
 
-from heaven_core.app import App
-from heaven_core.deferring import DeferRunner
-from heaven_core.events import DeferredCall
+from heaven_core.app.app import App
+from heaven_core.protocol.events import DeferredCall, DeferRunner
 from heaven_io.cancelling import is_own_cancellation
 from heaven_io.reporting import log_lost
 

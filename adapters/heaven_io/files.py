@@ -14,7 +14,7 @@ import anyio.to_thread
 from aiofiles.threadpool.binary import AsyncFileIO
 from anyio.lowlevel import checkpoint
 
-from heaven_core.needs import FileInfo
+from heaven_core.protocol.needs import FileInfo
 from heaven_io.detached import Job, begin
 from heaven_io.opening import OpenedFile
 from heaven_io.windows import Window

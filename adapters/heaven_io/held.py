@@ -12,8 +12,7 @@ from anyio import CancelScope, get_cancelled_exc_class
 from anyio.lowlevel import checkpoint
 from anyio.to_thread import run_sync
 
-from heaven_core.binaryfile import BinaryFile
-from heaven_core.needs import FileInfo
+from heaven_core.protocol.needs import BinaryFile, FileInfo
 from heaven_io.blocking import HeldReader, duplicate
 from heaven_io.detached import begin
 from heaven_io.files import ReadableFile, open_async

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from stat import S_ISDIR, S_ISLNK, S_ISREG
 
-from heaven_core.listing import Entry
+from heaven_core.protocol.needs import Entry
 from heaven_io.opening import open_directory, stays_inside
 
 __all__ = ["list_directory"]

@@ -16,8 +16,8 @@ from errno import EILSEQ, EINVAL, EISDIR, ELOOP, ENOENT, ENOTDIR
 from stat import S_ISDIR, S_ISREG
 from typing import Final, final
 
-from heaven_core.needs import FileInfo
-from heaven_core.record import Record
+from heaven_core._record import Record
+from heaven_core.protocol.needs import FileInfo
 
 __all__ = ["OpenedFile", "open_directory", "open_file", "stays_inside"]
 

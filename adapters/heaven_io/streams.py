@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Iterable
 from typing import Final, final
 
-from heaven_core.sources import AnyIterable, InOneThread
+from heaven_core.message.bodies import AnyIterable, InOneThread
 from heaven_io.batches import BatchedIterator
 
 __all__ = ["Stream"]

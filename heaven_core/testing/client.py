@@ -7,15 +7,15 @@ from functools import partial
 from typing import Final, TypeVar, final
 from urllib.parse import unquote
 
-from heaven_core.app import App
+from heaven_core.app.app import App
 from heaven_core.errors import ClientDisconnected
-from heaven_core.headers import Field
-from heaven_core.machine import Machine
-from heaven_core.request import Request
+from heaven_core.http.headers import Field
+from heaven_core.machine.machine import Machine
+from heaven_core.message.request import Request
 from heaven_core.testing.clock import Clock
 from heaven_core.testing.disk import Disk
 from heaven_core.testing.driver import Driver, Pulled
-from heaven_core.testing.exchange import Exchange
+from heaven_core.testing.result import Exchange
 
 __all__ = ["Client"]
 

@@ -6,9 +6,7 @@ from collections.abc import Callable
 from errno import EISDIR, ENOENT
 from typing import Final, final
 
-from heaven_core.binaryfile import BinaryFile
-from heaven_core.listing import Entry
-from heaven_core.needs import FileInfo, ListDirectory, OpenFile, UseFile
+from heaven_core.protocol.needs import BinaryFile, Entry, FileInfo, ListDirectory, OpenFile, UseFile
 
 __all__ = ["Disk", "OpenedFile"]
 

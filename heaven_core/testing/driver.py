@@ -6,12 +6,13 @@ import math
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterator
 from typing import Final, assert_never, final
 
-from heaven_core.app import App
+from heaven_core.app.app import App
 from heaven_core.errors import ClientDisconnected
-from heaven_core.events import Chunk, Deferred, End, Event, FileRange, Reset, Start
-from heaven_core.headers import Headers
-from heaven_core.machine import Machine
-from heaven_core.needs import (
+from heaven_core.http.headers import Headers
+from heaven_core.machine.machine import Machine
+from heaven_core.message.bodies import AnyIterable
+from heaven_core.protocol.events import Chunk, Deferred, End, Event, FileRange, Reset, Start
+from heaven_core.protocol.needs import (
     CloseFile,
     CloseStream,
     Deliver,
@@ -21,10 +22,9 @@ from heaven_core.needs import (
     OpenFile,
     UseFile,
 )
-from heaven_core.outcome import Outcome
-from heaven_core.sources import AnyIterable
+from heaven_core.protocol.outcome import Outcome
 from heaven_core.testing.disk import Disk, OpenedFile
-from heaven_core.testing.exchange import Exchange
+from heaven_core.testing.result import Exchange
 
 __all__ = ["Driver", "Pulled"]
 

@@ -12,7 +12,7 @@ from typing import TypedDict
 import pytest
 
 from heaven_core import App, BadRequest, ClientError, Context, FileRange, Request, Response, ServerSentEvent, Start
-from heaven_core.files import status_of_open_error
+from heaven_core.machine.file_metadata import status_of_open_error
 from heaven_core.testing import Client, Clock, Disk
 from heaven_core.testing.driver import Pulled
 

@@ -10,8 +10,8 @@ from typing import Final
 import pytest
 
 from heaven_core import App, Context, Request, Response
-from heaven_core.directory import HASHED
-from heaven_core.opening import MOVED
+from heaven_core.app.static_files import HASHED
+from heaven_core.machine.opening import MOVED
 from heaven_core.testing import Client, Disk, Exchange
 from tests.handlers.kit import fields_of, loose
 

@@ -9,7 +9,7 @@ import anyio
 
 from heaven_asgi import ASGIAdapter
 from heaven_asgi.types import Message, Scope
-from heaven_core.headers import Field
+from heaven_core.http.headers import Field
 from tests.table.kit import Answer
 
 __all__ = ["PATIENCE", "Call", "scope_of"]

@@ -16,8 +16,8 @@ import pytest
 
 from heaven_asgi import ASGIAdapter
 from heaven_core import Context, Outcome, Request, Response
-from heaven_core.needs import FileInfo
-from heaven_core.sse import HEARTBEAT
+from heaven_core.http.event_stream import HEARTBEAT
+from heaven_core.protocol.needs import FileInfo
 from heaven_io.files import READ_SIZE, ReadableFile, open_async
 from heaven_io.opening import OpenedFile, open_file
 from tests.asgi.memory import PATIENCE, Call, scope_of

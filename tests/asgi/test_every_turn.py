@@ -15,7 +15,7 @@ from anyio.lowlevel import checkpoint
 from heaven_asgi import ASGIAdapter
 from heaven_asgi.types import Message
 from heaven_core import App, Context, Outcome, Request, Response
-from heaven_core.events import DeferredCall
+from heaven_core.protocol.events import DeferredCall
 from heaven_io.files import READ_SIZE
 from tests.asgi.memory import PATIENCE, Call, scope_of
 

@@ -16,7 +16,7 @@ import pytest
 from heaven_asgi import ASGIAdapter
 from heaven_asgi.types import Message
 from heaven_core import Context, Outcome, Request, Response
-from heaven_core.events import Chunk, Event
+from heaven_core.protocol.events import Chunk, Event
 from tests.asgi.memory import PATIENCE, Call, scope_of
 from tests.asgi.witness import Witness
 

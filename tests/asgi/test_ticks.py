@@ -12,7 +12,7 @@ import pytest
 from heaven_asgi import ASGIAdapter
 from heaven_asgi.types import Message
 from heaven_core import Context, Request, Response
-from heaven_core.sources import AnyIterable
+from heaven_core.message.bodies import AnyIterable
 from tests.asgi.memory import PATIENCE, Call, scope_of
 from tests.asgi.witness import Witness
 

@@ -6,7 +6,7 @@ from enum import IntEnum
 
 import pytest
 
-from heaven_core.checks import check_int, check_str
+from heaven_core._checks import check_int, check_str
 
 
 def test_a_str_passes() -> None:

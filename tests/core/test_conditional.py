@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from heaven_core.conditional import evaluate, may_use_range, parse_tags, strong_match, weak_match
-from heaven_core.headers import Headers
-from heaven_core.validators import Validators
+from heaven_core.http.conditional import evaluate, may_use_range, parse_tags, strong_match, weak_match
+from heaven_core.http.headers import Headers
+from heaven_core.http.validators import Validators
 
 NOW = 1_000_000_000.0
 DATE = 999_000_000

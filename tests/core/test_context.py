@@ -8,7 +8,7 @@ from typing import cast
 
 import pytest
 
-from heaven_core.context import Context, Key, Store
+from heaven_core.message.context import Context, Key, Store
 
 USER = Key[str]("user")
 COUNT = Key[int]("count")

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heaven_core.cookies import SameSite, cookie_identity, parse_cookies, set_cookie
+from heaven_core.http.cookies import SameSite, cookie_identity, parse_cookies, set_cookie
 
 COOKIE_OCTETS = "".join(chr(c) for c in range(0x21, 0x7F) if chr(c) not in '",;\\')
 NAMES = st.text("abcXYZ019!#$%&'*+-.^_`|~", min_size=1, max_size=12)

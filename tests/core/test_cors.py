@@ -8,12 +8,12 @@ from typing import cast
 
 import pytest
 
-from heaven_core.context import Context
-from heaven_core.cors import CorsHook, cors
+from heaven_core.app.cors import CorsHook, cors
 from heaven_core.errors import Abort
-from heaven_core.headers import Field
-from heaven_core.request import Request
-from heaven_core.response import Response
+from heaven_core.http.headers import Field
+from heaven_core.message.context import Context
+from heaven_core.message.request import Request
+from heaven_core.message.response import Response
 
 ORIGIN = "https://a.example"
 PREFLIGHT_VARY = "Access-Control-Request-Method, Access-Control-Request-Headers"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heaven_core.dates import format_http_date, parse_http_date
+from heaven_core.http.dates import format_http_date, parse_http_date
 
 NOW = datetime(2026, 7, 1, 12, 0, 0, tzinfo=UTC).timestamp()
 THE_EXAMPLE = 784111777  # the instant that the three examples of the RFC name

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heaven_core.http1 import LAST_CHUNK, write_chunk, write_head
+from heaven_core.http.http1 import LAST_CHUNK, write_chunk, write_head
 
 TOKENS = st.text("abcdefghijklmnopqrstuvwxyz0123456789-_.!~", min_size=1, max_size=12).map(
     lambda name: f"x-{name}".encode()

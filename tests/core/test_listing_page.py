@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from typing_extensions import override
 
 from heaven_core import Entry
-from heaven_core.listing import is_hidden, listing_page
+from heaven_core.message.html import is_hidden, listing_page
 
 
 class Links(HTMLParser):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heaven_core.negotiation import accepts, parse_media_type
+from heaven_core.http.negotiation import accepts, parse_media_type
 
 JSON, HTML, TEXT = "application/json", "text/html", "text/plain"
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heaven_core.ranges import MAX_RANGES, Span, parse_ranges
+from heaven_core.http.ranges import MAX_RANGES, Span, parse_ranges
 
 ALL = None
 NONE: list[Span] = []

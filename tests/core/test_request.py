@@ -9,8 +9,8 @@ from typing import TypeVar
 import pytest
 
 from heaven_core.errors import BadRequest, ClientDisconnected, ContentTooLarge, MissingValue
-from heaven_core.headers import Field
-from heaven_core.request import Request
+from heaven_core.http.headers import Field
+from heaven_core.message.request import Request
 
 R = TypeVar("R")
 

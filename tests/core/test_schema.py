@@ -20,9 +20,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typing_extensions import TypedDict
 
-from heaven_core.encoding import encode_json
 from heaven_core.errors import BadRequest, UnprocessableContent, UnsupportedMediaType
-from heaven_core.schema import Schema
+from heaven_core.http.json_codec import encode_json
+from heaven_core.schema.schema import Schema
 
 SECRET = "hunter2"
 

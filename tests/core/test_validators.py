@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from heaven_core.validators import Validators, make_etag, make_last_modified, validators_of, weak_tag_of
+from heaven_core.http.validators import Validators, make_etag, make_last_modified, validators_of, weak_tag_of
 
 NOW = 1_000_000_000.5
 

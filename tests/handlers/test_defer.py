@@ -9,7 +9,7 @@ import pytest
 from typing_extensions import override
 
 from heaven_core import App, Context, Deferred, Outcome, Request, Response, ResponseStarted
-from heaven_core.events import When
+from heaven_core.protocol.events import When
 from heaven_core.testing import Client, Clock
 from tests.handlers.kit import ask, loose
 

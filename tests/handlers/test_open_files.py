@@ -12,7 +12,7 @@ import pytest
 from typing_extensions import override
 
 from heaven_core import Response
-from heaven_core.binaryfile import HeldFile
+from heaven_core.message.bodies import HeldFile
 from heaven_core.testing import Disk, Exchange
 from tests.handlers.kit import Act, ask, fields_of, given, loose
 

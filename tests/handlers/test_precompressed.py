@@ -7,7 +7,7 @@ from errno import EACCES, EMFILE
 import pytest
 
 from heaven_core import FileInfo, Response
-from heaven_core.files import is_older
+from heaven_core.machine.file_metadata import is_older
 from heaven_core.testing import Disk, Exchange
 from tests.handlers.kit import Act, ask, fields_of, loose
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from heaven_core import Chunk, End, FileInfo, FileRange, Finished, Machine, Request, Reset, Response, Start
-from heaven_core.ranges import parse_ranges
+from heaven_core.http.ranges import parse_ranges
 from heaven_core.testing import Clock, Disk, Exchange
 from tests.handlers.kit import Act, ask, fields_of
 

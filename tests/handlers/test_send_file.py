@@ -9,7 +9,7 @@ import pytest
 from typing_extensions import override
 
 from heaven_core import FileRange, Response
-from heaven_core.files import etag_of, last_modified_of, status_of_open_error
+from heaven_core.machine.file_metadata import etag_of, last_modified_of, status_of_open_error
 from heaven_core.testing import Client, Clock, Disk, Exchange
 from tests.handlers.kit import Act, app_of, ask, fields_of, loose
 

@@ -12,7 +12,7 @@ import anyio.to_thread
 import pytest
 
 from heaven_core import App
-from heaven_core.events import DeferredCall
+from heaven_core.protocol.events import DeferredCall
 from heaven_io.deferred import TaskGroupRunner, hand_over, run_calls
 
 pytestmark = pytest.mark.anyio

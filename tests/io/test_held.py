@@ -17,8 +17,7 @@ import anyio
 import pytest
 from typing_extensions import override
 
-from heaven_core.binaryfile import BinaryFile
-from heaven_core.needs import OpenFile, UseFile
+from heaven_core.protocol.needs import BinaryFile, OpenFile, UseFile
 from heaven_io.blocking import BlockingFile, open_blocking
 from heaven_io.files import ReadableFile
 from heaven_io.held import use_async

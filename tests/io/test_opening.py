@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from heaven_core.files import status_of_open_error
+from heaven_core.machine.file_metadata import status_of_open_error
 from heaven_io.opening import OpenedFile, open_file
 
 NOBODY = 65534

@@ -12,7 +12,7 @@ import anyio
 import pytest
 
 from heaven_core import Response
-from heaven_core.sources import AnyIterable, InOneThread, StreamSource
+from heaven_core.message.bodies import AnyIterable, InOneThread, StreamSource
 from heaven_core.testing import Client
 from heaven_io.streams import Stream
 from tests.handlers.kit import app_of, loose

@@ -10,12 +10,11 @@ from collections.abc import Callable
 from typing import Final, TypeAlias, final
 
 from heaven_core import Chunk, Deferred, End, Event, FileRange, Machine, Request, Reset, Response, Start
-from heaven_core.binaryfile import HeldFile
-from heaven_core.events import When
-from heaven_core.headers import Field
-from heaven_core.needs import Deliver, Finished
-from heaven_core.outcome import Outcome, OutcomeKind
-from heaven_core.sources import AnyIterable
+from heaven_core.http.headers import Field
+from heaven_core.message.bodies import AnyIterable, HeldFile
+from heaven_core.protocol.events import When
+from heaven_core.protocol.needs import Deliver, Finished
+from heaven_core.protocol.outcome import Outcome, OutcomeKind
 from heaven_core.testing import Clock
 
 __all__ = ["Adopted", "Books", "Case", "Events"]

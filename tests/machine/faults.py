@@ -13,7 +13,16 @@ from functools import partial
 from typing import Final, TypeAlias, final
 
 from heaven_core import Chunk, Deferred, End, Entry, FileInfo, FileRange, Reset, Start
-from heaven_core.needs import CloseFile, CloseStream, Deliver, Finished, ListDirectory, NextItem, OpenFile, UseFile
+from heaven_core.protocol.needs import (
+    CloseFile,
+    CloseStream,
+    Deliver,
+    Finished,
+    ListDirectory,
+    NextItem,
+    OpenFile,
+    UseFile,
+)
 from tests.machine.books import Adopted, Books, Case, Events
 
 __all__ = ["ITEM", "Play"]

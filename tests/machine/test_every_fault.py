@@ -16,9 +16,9 @@ from typing import Final
 import pytest
 
 from heaven_core import Chunk, Deferred, End, Event, FileRange, Reset, Response, Start
-from heaven_core.sources import DirectorySource, FileSource
-from heaven_core.sse import HEARTBEAT
-from heaven_core.states import BROKEN, NAMES, TRANSITIONS
+from heaven_core.http.event_stream import HEARTBEAT
+from heaven_core.machine.states import BROKEN, NAMES, TRANSITIONS
+from heaven_core.message.bodies import DirectorySource, FileSource
 from tests.machine.books import Case
 from tests.machine.faults import ITEM, Play
 

@@ -9,10 +9,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from heaven_core import AUTO, App, Chunk, Deferred, DeferredCall, End, Machine, Outcome, Request, Response, Start
-from heaven_core.buffered import render
-from heaven_core.events import When
-from heaven_core.headers import Field
-from heaven_core.needs import Deliver, Finished
+from heaven_core.http.headers import Field
+from heaven_core.machine.fast_path import render
+from heaven_core.protocol.events import When
+from heaven_core.protocol.needs import Deliver, Finished
 from heaven_core.testing import Clock
 
 BODIES: Final = st.one_of(

@@ -30,9 +30,18 @@ from heaven_core import (
     Response,
     Start,
 )
-from heaven_core.events import When
-from heaven_core.needs import CloseFile, CloseStream, Deliver, Finished, ListDirectory, NextItem, OpenFile, UseFile
-from heaven_core.sources import AnyIterable, DirectorySource, FileSource, held_by
+from heaven_core.message.bodies import AnyIterable, DirectorySource, FileSource, held_by
+from heaven_core.protocol.events import When
+from heaven_core.protocol.needs import (
+    CloseFile,
+    CloseStream,
+    Deliver,
+    Finished,
+    ListDirectory,
+    NextItem,
+    OpenFile,
+    UseFile,
+)
 from heaven_core.testing import Clock
 
 WHENS: Final[tuple[When, ...]] = ("always", "complete", "failed")

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from heaven_core import Machine, Outcome, Request, Response, ServerSentEvent
-from heaven_core.events import Chunk, End, Event, Reset, Start
-from heaven_core.needs import CloseStream, Deliver, Finished, NextItem
-from heaven_core.sources import AnyIterable
+from heaven_core.message.bodies import AnyIterable
+from heaven_core.protocol.events import Chunk, End, Event, Reset, Start
+from heaven_core.protocol.needs import CloseStream, Deliver, Finished, NextItem
 from heaven_core.testing import Clock
 
 Set = Callable[[Response], None]

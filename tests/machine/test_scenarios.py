@@ -8,7 +8,7 @@ import pytest
 
 from heaven_core import Deferred
 from heaven_core.testing import Client, Disk
-from heaven_core.testing.exchange import Exchange
+from heaven_core.testing.result import Exchange
 from tests.scenarios import SCENARIOS, files_in_memory, make_app
 from tests.table.files import MTIME
 from tests.table.kit import Log, Scenario

@@ -10,9 +10,9 @@ from typing import Final
 import pytest
 
 from heaven_core import Entry, FileInfo, LocalProtocolError, Machine, Request, Response
-from heaven_core.needs import CloseFile, CloseStream, Finished
-from heaven_core.sources import AnyIterable, DirectorySource, FileSource
-from heaven_core.states import INPUTS, NAMES, STATES, TRANSITIONS
+from heaven_core.machine.states import INPUTS, NAMES, STATES, TRANSITIONS
+from heaven_core.message.bodies import AnyIterable, DirectorySource, FileSource
+from heaven_core.protocol.needs import CloseFile, CloseStream, Finished
 from heaven_core.testing import Clock
 
 Body = Callable[[Response], None]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from heaven_core import Machine, Request, Response
-from heaven_core.needs import CloseStream, Finished
-from heaven_core.sources import AnyIterable
+from heaven_core.message.bodies import AnyIterable
+from heaven_core.protocol.needs import CloseStream, Finished
 from heaven_core.testing import Clock
 
 CHUNKS = (b"one", b"two", b"three")

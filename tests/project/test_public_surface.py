@@ -16,7 +16,10 @@ PATHS = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
     for path in sorted(ROOT.glob("heaven_core/**/*.py"))
 }
-NAMES = [name for name in PATHS if name != "heaven_core"]
+INNER_PACKAGES = sorted(
+    path.parent.name for path in ROOT.glob("heaven_core/*/__init__.py") if path.parent.name != "testing"
+)
+NAMES = [name for name in PATHS if name != "heaven_core" and name.removeprefix("heaven_core.") not in INNER_PACKAGES]
 
 # Neither final nor the base of anything in the core: users may derive from them, or catch them as a family.
 MEANT_FOR_SUBCLASSING = frozenset(
@@ -92,6 +95,13 @@ def test_the_package_lists_exactly_what_it_re_exports() -> None:
         for alias in node.names
     }
     assert set(exported("heaven_core")) - {"__version__"} == imported
+
+
+@pytest.mark.parametrize("package", INNER_PACKAGES)
+def test_an_inner_package_says_that_it_is_not_for_others_and_holds_nothing_else(package: str) -> None:
+    (only,) = tree(f"heaven_core.{package}").body
+    assert isinstance(only, ast.Expr)
+    assert "For the library itself" in ast.unparse(only) or "is in `heaven_core`" in ast.unparse(only)
 
 
 def test_the_package_defines_nothing_itself() -> None:

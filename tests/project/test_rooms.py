@@ -11,6 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 ADAPTERS = sorted(path.parent.name for path in ROOT.glob("adapters/*/__init__.py"))
 PACKAGES = ["heaven_core", *ADAPTERS]
+MODULES = sorted(path for path in ROOT.glob("heaven_core/**/*.py") if path.stem != "__init__")
 
 
 @pytest.mark.parametrize("package", PACKAGES)
@@ -36,6 +37,11 @@ def test_it_says_that_it_is_typed(package: str) -> None:
 @pytest.mark.parametrize("package", PACKAGES)
 def test_the_map_of_rooms_names_it(package: str) -> None:
     assert f"`{package}`" in (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("path", MODULES, ids=[str(path.relative_to(ROOT)) for path in MODULES])
+def test_the_map_names_each_module_of_the_core(path: Path) -> None:
+    assert f"`{path.stem}`" in (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 
 
 def test_a_tests_folder_is_no_package() -> None:

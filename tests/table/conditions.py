@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from heaven_core import AUTO, Chunk, Context, End, Event, FileRange, Request, Response
-from heaven_core.validators import weak_tag_of
+from heaven_core.http.validators import weak_tag_of
 from tests.table.files import CHANGED, HELLO, TAG
 from tests.table.kit import NOSNIFF, TEXT, Ask, Table, bodiless, buffered, headed, notes_of, refusal, root_of
 

@@ -6,7 +6,7 @@ from io import BytesIO
 from typing import Final
 
 from heaven_core import Context, Request, Response
-from heaven_core.files import etag_of
+from heaven_core.machine.file_metadata import etag_of
 from tests.table.kit import (
     NOSNIFF,
     OCTETS,

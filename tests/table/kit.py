@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Final, TypeAlias, final
 
 from heaven_core import App, Chunk, Context, End, Event, FileRange, Key, Request, Reset, Response, Start
-from heaven_core.headers import Field
-from heaven_core.outcome import OutcomeKind
+from heaven_core.http.headers import Field
+from heaven_core.protocol.outcome import OutcomeKind
 
 __all__ = [
     "HTML",

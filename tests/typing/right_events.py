@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import assert_never, assert_type
 
-from heaven_core.binaryfile import BinaryFile
-from heaven_core.events import Chunk, Deferred, DeferredCall, End, Event, FileRange, Reset, Start
-from heaven_core.needs import (
+from heaven_core.protocol.events import Chunk, Deferred, DeferredCall, End, Event, FileRange, Reset, Start
+from heaven_core.protocol.needs import (
+    BinaryFile,
     CloseFile,
     CloseStream,
     Deliver,
@@ -17,7 +17,7 @@ from heaven_core.needs import (
     OpenFile,
     UseFile,
 )
-from heaven_core.outcome import Outcome
+from heaven_core.protocol.outcome import Outcome
 
 
 def by_match(event: Event) -> int:

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from heaven_core.events import Chunk, Deferred, End, Event, FileRange, Start
-from heaven_core.needs import CloseFile, CloseStream, Deliver, Finished, ListDirectory, Need, OpenFile, UseFile
+from heaven_core.protocol.events import Chunk, Deferred, End, Event, FileRange, Start
+from heaven_core.protocol.needs import CloseFile, CloseStream, Deliver, Finished, ListDirectory, Need, OpenFile, UseFile
 
 
 def forgets_reset(event: Event) -> int:

@@ -11,7 +11,7 @@ from typing import Final, final
 
 import h11
 
-from heaven_core.headers import Field
+from heaven_core.http.headers import Field
 from tests.table.kit import Ask
 from tests.wire.servers import PATIENCE
 

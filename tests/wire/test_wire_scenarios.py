@@ -8,7 +8,7 @@ from typing import Final
 import httpx
 import pytest
 
-from heaven_core.headers import Field
+from heaven_core.http.headers import Field
 from tests.scenarios import SCENARIOS
 from tests.table.kit import Scenario
 from tests.wire.conftest import Serve

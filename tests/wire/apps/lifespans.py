@@ -11,7 +11,7 @@ from typing import Final
 import anyio
 
 from heaven_core import App, Context, Request, Response
-from heaven_core.app import Lifespan
+from heaven_core.app.app import Lifespan
 
 __all__ = ["app"]
 

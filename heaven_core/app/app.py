@@ -1,0 +1,258 @@
+"""The application: what users register, and what drivers ask it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from inspect import iscoroutinefunction
+from os import PathLike
+from typing import Final, TypeAlias, TypeVar, cast, final
+
+from heaven_core._checks import is_awaitable
+from heaven_core._typing import T
+from heaven_core.app.dispatch import InThread, respond
+from heaven_core.app.hooks import Hook, Step
+from heaven_core.app.observers import Observer, Observers
+from heaven_core.app.router import Pattern
+from heaven_core.app.routes import Endpoint, ErrorKey, Handler, Registry, Schemas
+from heaven_core.app.static_files import HASHED, Directory
+from heaven_core.message.context import Context, Store
+from heaven_core.message.request import Request
+from heaven_core.message.response import Response
+from heaven_core.protocol.events import DeferRunner
+from heaven_core.runtime import Runtime
+
+__all__ = ["App", "Lifespan", "OnError"]
+
+OnError: TypeAlias = Callable[[BaseException, str], object]
+Lifespan: TypeAlias = Callable[["App"], AbstractAsyncContextManager[object] | AbstractContextManager[object]]
+
+_ERROR_PAGES: Final = frozenset({400, 404, 405, 413, 415, 422, 500})
+
+
+@final
+class App(Store):
+    """Routes, hooks and everything that lasts as long as the process.
+
+    - `lifespan`: a function of the app that gives an async or sync context manager: entered before the first request,
+      left after the last. A startup that fails is reported as failed, and nothing is served.
+    - `on_error`: called with every error that no client is told, and where it happened; sync or async.
+    - `max_body_size`: the most bytes of a request body; beyond it 413.
+    - `debug`: show tracebacks to clients.
+    - `defer_runner`: who runs deferred calls in place of the adapter.
+
+    `keep`, `peek` and `unkeep` hold process-wide state, as a `Context` does for one request.
+    """
+
+    __slots__ = ("_log", "_registry", "_spawn", "defer_runner", "lifespan", "observers", "on_error")
+
+    def __init__(
+        self,
+        *,
+        lifespan: Lifespan | None = None,
+        on_error: OnError | None = None,
+        max_body_size: int = 16 * 1024 * 1024,
+        debug: bool = False,
+        defer_runner: DeferRunner | None = None,
+    ) -> None:
+        super().__init__()
+        if max_body_size < 0:
+            raise ValueError(f"max_body_size= is a number of bytes, 0 or more: {max_body_size}")
+        self.lifespan: Final = lifespan
+        self.on_error = on_error
+        self.defer_runner: Final = defer_runner
+        self.observers: Final = Observers(self.report)
+        self._registry: Final = Registry(self.report, debug, max_body_size)
+        self._log: Callable[[BaseException, str], None] | None = None
+        self._spawn: Callable[[Awaitable[object]], None] | None = None
+
+    @property
+    def schema(self) -> Schemas:
+        """Register what a route takes and gives: `app.schema.POST("/users", expects=NewUser, returns=User)`."""
+        self._registry.changed()
+        return self._registry.schemas
+
+    def GET(self, path: str, handler: RouteHandler[T], *, thread: bool = False) -> None:
+        """Answer GET, and HEAD where it has no handler of its own, for paths that match the pattern `path`.
+
+        `thread=True` runs a `def` handler in a worker thread. Raises `ValueError` for a malformed or duplicate pattern.
+        """
+        self._route("GET", path, handler, False, thread)
+
+    def POST(self, path: str, handler: RouteHandler[T], *, stream: bool = False, thread: bool = False) -> None:
+        """Answer POST. `stream=True` leaves the body unread: the handler takes it from `req.stream()`."""
+        self._route("POST", path, handler, stream, thread)
+
+    def PUT(self, path: str, handler: RouteHandler[T], *, stream: bool = False, thread: bool = False) -> None:
+        """Answer PUT; see `POST`."""
+        self._route("PUT", path, handler, stream, thread)
+
+    def PATCH(self, path: str, handler: RouteHandler[T], *, stream: bool = False, thread: bool = False) -> None:
+        """Answer PATCH; see `POST`."""
+        self._route("PATCH", path, handler, stream, thread)
+
+    def DELETE(self, path: str, handler: RouteHandler[T], *, stream: bool = False, thread: bool = False) -> None:
+        """Answer DELETE; see `POST`."""
+        self._route("DELETE", path, handler, stream, thread)
+
+    def OPTIONS(self, path: str, handler: RouteHandler[T], *, stream: bool = False, thread: bool = False) -> None:
+        """Answer OPTIONS. Without a handler it is 204 with Allow."""
+        self._route("OPTIONS", path, handler, stream, thread)
+
+    def HEAD(self, path: str, handler: RouteHandler[T], *, thread: bool = False) -> None:
+        """Answer HEAD otherwise than by the GET route without its body."""
+        self._route("HEAD", path, handler, False, thread)
+
+    def files(
+        self,
+        path: str,
+        directory: str | PathLike[str],
+        *,
+        index: str | None = "index.html",
+        fallback: str | None = None,
+        cache_control: str | None = "no-cache",
+        hashed: str | None = HASHED,
+        precompressed: bool = False,
+        hidden: bool = False,
+        listing: bool = False,
+    ) -> None:
+        """Answer GET and HEAD for the pattern `path`, which ends in `/*`, with the files below `directory`.
+
+        - `index`: the file for a path that ends in a slash; a directory's path without one is sent there by 308;
+        - `fallback`: the file for paths where there is none, as single-page applications want;
+        - `cache_control`: goes on 200, 206 and 304; a file whose name matches the regular expression `hashed` is said
+          to be immutable instead, and has no fallback; without one, names with eight or more hexadecimal digits match;
+        - `precompressed`: see `res.file`;
+        - `hidden`: serve names that begin with a dot, too; `.well-known` always is;
+        - `listing`: a page with the names in a directory that has no index.
+
+        Nothing outside of `directory` is served. Routes of your own for the same paths come before it. Raises
+        `ValueError` for a malformed or duplicate pattern, `TypeError` and `ValueError` for other arguments.
+        """
+        if not path.endswith("/*"):
+            raise ValueError(f'app.files() takes a pattern that ends in "/*", not {path!r}')
+        served = Directory(
+            directory, index=index, fallback=fallback, cache_control=cache_control, hashed=hashed,
+            precompressed=precompressed, hidden=hidden, listing=listing,
+        )  # fmt: skip
+        self._registry.add(Endpoint("GET", Pattern.parse(path), served.serve, False, False))
+        # `*` is never empty, so the directory's own path needs routes, of which somebody may want another use.
+        for own in {path[:-1], path[:-2] or "/"}:
+            self._registry.add(Endpoint("GET", Pattern.parse(own), served.serve, False, False), yields=True)
+
+    def before(self, pattern: str, hook: Hook, methods: Iterable[str] | None = None, body: bool = False) -> None:
+        """Run `hook` before the handlers of all paths that match, from the broadest pattern to the narrowest.
+
+        `methods` limits it to these; `body=True` has the request's body read before it. Hooks also run for the paths
+        that no route has. Raises `ValueError`.
+        """
+        self._registry.hooks.add_before(Step(Pattern.parse(pattern), _callable(hook, "a hook"), methods, body))
+        self._registry.changed()
+
+    def after(self, pattern: str, hook: Hook, methods: Iterable[str] | None = None) -> None:
+        """Run `hook` after the handlers, from the narrowest pattern to the broadest. See `before`.
+
+        It does not run after an abort, nor after a failure.
+        """
+        self._registry.hooks.add_after(Step(Pattern.parse(pattern), _callable(hook, "a hook"), methods, False))
+        self._registry.changed()
+
+    def errors(self, key: ErrorKey, handler: Handler) -> None:
+        """Let `handler` make the page for a status (400, 404, 405, 413, 415, 422, 500) or for a class of exceptions.
+
+        The status is set, what the failing handler had set is gone, and `res.error` is what was raised. An exception
+        whose page has a status below 500 counts as handled and is not reported.
+        """
+        _check_error_key(key)
+        if key in self._registry.error_handlers:
+            raise ValueError(f"app.errors({key!r}) has a handler already")
+        self._registry.error_handlers[key] = _callable(handler, "an error handler")
+
+    def on_event(self, observer: Observer) -> None:
+        """Have `observer(req, what)` told of each event of each response when it has gone out, and of its outcome.
+
+        The events are `heaven_core.Event`; the `Outcome` comes last, once for each request that was answered or given
+        up. It is called where the response is sent, so it must not block, and what it raises is reported. Raises
+        `TypeError`.
+        """
+        self.observers.add(observer)
+
+    # For drivers
+
+    def attach(self, log: Callable[[BaseException, str], None], spawn: Callable[[Awaitable[object]], None]) -> None:
+        """Say where errors are logged, and who awaits an `on_error` that is async. An adapter calls it."""
+        self._log = log
+        self._spawn = spawn
+
+    def check(self) -> None:
+        """Find what no registration alone can show: a schema without a route, or one that can never be used.
+
+        Raises `ValueError`. An adapter calls it before the first request.
+        """
+        self._registry.check()
+
+    def response(self, runtime: Runtime) -> Response:
+        """A fresh response, at the arrival of its request."""
+        return Response(self._registry, runtime.monotonic())
+
+    def respond(
+        self,
+        request: Request[object],
+        response: Response,
+        runtime: Runtime,
+        in_thread: InThread | None = None,
+    ) -> Awaitable[None]:
+        """Run hooks and handler for one request; afterwards `response` is ready for a `Machine`.
+
+        Awaits only the application's code and the request's reader: where both don't suspend, neither does this.
+        `in_thread` runs the handlers of `thread=True` routes; without it they run where the request is.
+        """
+        return respond(self._registry, request, response, runtime, in_thread)
+
+    def report(self, error: BaseException, where: str) -> None:
+        """Hand an error to `on_error`, then to the log. Never raises an `Exception`."""
+        if self.on_error is not None:
+            try:
+                result = self.on_error(error, where)
+                if is_awaitable(result):
+                    (self._spawn or _run_at_once)(result)
+            except Exception as broken:
+                self._write(broken, "on_error")
+        self._write(error, where)
+
+    def _write(self, error: BaseException, where: str) -> None:
+        if self._log is not None:
+            self._log(error, where)
+
+    def _route(self, method: str, path: str, handler: RouteHandler[T], stream: bool, thread: bool) -> None:
+        _callable(handler, "a handler")
+        if thread and iscoroutinefunction(handler):
+            raise ValueError(f"thread=True is for a def handler, and {handler!r} is async")
+        # One table holds handlers of different Request[T]: the schema of the same route makes the data that a handler
+        # is given, and T says what that is.
+        self._registry.add(Endpoint(method, Pattern.parse(path), cast(Handler, handler), stream, thread))
+
+
+RouteHandler: TypeAlias = Callable[[Request[T], Response, Context], Awaitable[None] | None]
+
+_F = TypeVar("_F")
+
+
+def _check_error_key(key: object) -> None:
+    if isinstance(key, type) and not issubclass(key, Exception):
+        raise TypeError(f"app.errors() takes a subclass of Exception, not {key!r}")
+    if isinstance(key, bool) or not (key in _ERROR_PAGES or isinstance(key, type)):
+        raise ValueError(f"app.errors() takes one of {sorted(_ERROR_PAGES)} or a class of exceptions, not {key!r}")
+
+
+def _callable(func: _F, what: str) -> _F:
+    if not callable(func):
+        raise TypeError(f"{what} must be callable with (req, res, ctx), not {type(func).__name__}: {func!r}")
+    return func
+
+
+def _run_at_once(awaitable: Awaitable[object]) -> None:
+    """For an app without an adapter: an async on_error that awaits nothing runs to its end right here."""
+    steps = awaitable.__await__()
+    for _ in steps:
+        raise RuntimeError("an async on_error that awaits something needs an adapter, or App.attach()")

@@ -1,0 +1,60 @@
+"""Calling the application's code: what it may give back, and what that means."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from inspect import iscoroutinefunction
+from typing import TypeAlias, TypeGuard
+
+from heaven_core._checks import is_awaitable
+from heaven_core.errors import Abort
+from heaven_core.message.context import Context
+from heaven_core.message.request import Request
+from heaven_core.message.response import Response
+
+__all__ = ["AsyncCall", "beside_abort", "is_async", "is_only", "settle", "split_exceptions"]
+
+AsyncCall: TypeAlias = Callable[[Request[object], Response, Context], Coroutine[object, object, object]]
+
+
+def is_async(func: Callable[[Request[object], Response, Context], object]) -> TypeGuard[AsyncCall]:
+    """Whether calling it gives a coroutine, as far as that can be known beforehand."""
+    return iscoroutinefunction(func)
+
+
+async def settle(result: object, func: object) -> None:
+    """Await what a handler or hook has returned, if it can be. Raises `TypeError` where it has returned an answer.
+
+    What calling a class gives is its instance, which is no answer.
+    """
+    if is_awaitable(result):
+        result = await result
+    if result is not None and not isinstance(func, type):
+        name = getattr(func, "__qualname__", repr(func))
+        raise TypeError(
+            f"{name} returned {type(result).__name__}, which goes nowhere: "
+            "a handler or hook answers through res, as in res.body = ..."
+        )
+
+
+def beside_abort(error: BaseException) -> BaseException | None:
+    """What is left of an error when the aborts are taken out of it, and out of its groups."""
+    if isinstance(error, Abort):
+        return None
+    return error.split(Abort)[1] if _is_group(error) else error
+
+
+def split_exceptions(error: BaseException | None) -> tuple[Exception | None, BaseException | None]:
+    """What is to be reported of an error, and what has to pass through: a cancellation, an exit."""
+    if error is None or isinstance(error, Exception):
+        return error, None
+    return error.split(Exception) if _is_group(error) else (None, error)
+
+
+def is_only(error: BaseException, kind: type[BaseException]) -> bool:
+    """Whether it is of this kind, or a group, as of a task group, of nothing else."""
+    return error.split(kind)[1] is None if _is_group(error) else isinstance(error, kind)
+
+
+def _is_group(error: BaseException) -> TypeGuard[BaseExceptionGroup[BaseException]]:
+    return isinstance(error, BaseExceptionGroup)

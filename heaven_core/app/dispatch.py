@@ -1,0 +1,160 @@
+"""A request on its way through hooks and handler.
+
+It awaits the user's code and the request's body, nothing else: with sync handlers and a reader that does not suspend
+it runs to its end without an event loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import TypeAlias
+
+from heaven_core.app.callbacks import beside_abort, is_only, settle, split_exceptions
+from heaven_core.app.error_pages import refuse
+from heaven_core.app.hooks import Plan, Step
+from heaven_core.app.routes import Registry
+from heaven_core.errors import ClientDisconnected, ClientError, MethodNotAllowed, NotFound
+from heaven_core.message.context import Context
+from heaven_core.message.request import Request
+from heaven_core.message.response import Response
+from heaven_core.runtime import Runtime
+from heaven_core.schema.schema import Schema
+
+__all__ = ["InThread", "respond"]
+
+# Runs a function in a worker thread and gives what it returns or raises. Handed in by a driver that has threads.
+InThread: TypeAlias = Callable[[Callable[[], object]], Awaitable[object]]
+
+
+async def respond(
+    registry: Registry,
+    request: Request[object],
+    response: Response,
+    runtime: Runtime,
+    in_thread: InThread | None = None,
+) -> None:
+    """Run hooks and handler; afterwards `response` says what is to go out.
+
+    Never raises an `Exception`. A cancellation, and every other `BaseException` but an abort, passes through; the
+    driver then still has to close what the response holds, by `Machine.disconnected()` and `start()`.
+    """
+    context = Context()
+    response.request = request
+    response.runtime = runtime
+    method = request.method
+    match = registry.router.find(method, request.path)
+    plan: Plan | None
+    if match is None:
+        endpoint = None
+        plan = registry.hooks.plan(None, method).for_path(request.path)
+    else:
+        endpoint = match.endpoint
+        request.params = match.params
+        plan = endpoint.plan
+        if plan is None or method != endpoint.method:
+            plan = registry.plan_of(endpoint, method)
+        if not plan.certain:
+            plan = plan.for_path(request.path)
+        response.schema = endpoint.schema
+    if request.reader is not None:
+        request.limit = registry.max_body_size
+    after = plan.after
+    try:
+        for step in plan.before:
+            if step.body:
+                await request.read_body(request.limit)
+            call = step.async_hook
+            result = step.hook(request, response, context) if call is None else await call(request, response, context)
+            if result is not None:
+                await settle(result, step.hook)
+            if response.refusal is not None:
+                break
+            response.mark()
+        else:
+            if endpoint is None:
+                _answer_without_route(registry, request, response)
+            else:
+                if not endpoint.stream:
+                    if request.reader is not None:
+                        await request.read_body(request.limit)
+                    if endpoint.schema is not None:
+                        _decode(endpoint.schema, request)
+                call = endpoint.async_handler
+                if call is not None:
+                    result = await call(request, response, context)
+                elif endpoint.thread and in_thread is not None:
+                    result = await in_thread(partial(endpoint.handler, request, response, context))
+                else:
+                    result = endpoint.handler(request, response, context)
+                if result is not None:
+                    await settle(result, endpoint.handler)
+            if after and response.refusal is None:
+                steps, after = after, ()  # each runs once, also where one of them makes a 400
+                await _run_after(steps, request, response, context)
+        if response.refusal is None:
+            response.encode()
+    except BaseException as error:
+        await _recover(error, registry, request, response, context, runtime, after)
+
+
+def _decode(schema: Schema, request: Request[object]) -> None:
+    if schema.expects is not None:
+        request.data = schema.decode(request.body, request.headers.get("Content-Type"))
+
+
+async def _run_after(steps: tuple[Step, ...], request: Request[object], response: Response, context: Context) -> None:
+    for step in steps:
+        call = step.async_hook
+        result = step.hook(request, response, context) if call is None else await call(request, response, context)
+        if result is not None:
+            await settle(result, step.hook)
+        if response.refusal is not None:
+            return
+
+
+def _answer_without_route(registry: Registry, request: Request[object], response: Response) -> None:
+    allowed = registry.router.allowed(request.path)
+    if not allowed:
+        raise NotFound("no route matches this path")
+    if request.method != "OPTIONS":
+        raise MethodNotAllowed("this path has routes, but none for this method", allowed)
+    response.status = 204
+    response.headers.set("Allow", ", ".join(allowed))
+
+
+async def _recover(
+    error: BaseException,
+    registry: Registry,
+    request: Request[object],
+    response: Response,
+    context: Context,
+    runtime: Runtime,
+    after: tuple[Step, ...],
+) -> None:
+    where = f"{request.method} {request.path!r}"
+    if response.refusal is not None:
+        beside = beside_abort(error)
+        failure, cancellation = split_exceptions(beside)
+        if failure is not None:
+            response.report_error(failure, where)
+        if cancellation is not None:
+            raise cancellation
+        return
+    if is_only(error, ClientDisconnected):
+        response.gone = True
+        return
+    # An abort that is not this response's own counts for nothing beside another error.
+    error = beside_abort(error) or RuntimeError("Abort was raised, but not by this response: call res.abort()")
+    if not isinstance(error, Exception):
+        raise error
+    await refuse(error, registry, request, response, context, runtime, where)
+    if isinstance(error, ClientError) and response.is_open and not response.failed:
+        # The answers to a request that can't be served are the application's, too: the after-hooks see them.
+        response.encoded = None  # the after-hooks may still change the page, and its status
+        try:
+            await _run_after(after, request, response, context)
+            if response.is_open:
+                response.encode()
+        except BaseException as another:
+            await _recover(another, registry, request, response, context, runtime, ())

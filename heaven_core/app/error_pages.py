@@ -1,0 +1,93 @@
+"""What the client gets instead of an answer: the app's own error page, else a short one."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Final
+
+from heaven_core._checks import check_int
+from heaven_core.app.callbacks import beside_abort, settle
+from heaven_core.app.routes import Handler, Registry
+from heaven_core.errors import ClientError, MethodNotAllowed, UnprocessableContent
+from heaven_core.message.context import Context
+from heaven_core.message.request import Request
+from heaven_core.message.response import Response
+from heaven_core.runtime import Runtime
+
+__all__ = ["refuse"]
+
+# A kind of error of the application's own may have a status without a phrase.
+_PHRASES: Final = {int(status): f" {status.phrase}" for status in HTTPStatus}
+
+
+async def refuse(
+    error: Exception,
+    registry: Registry,
+    request: Request[object],
+    response: Response,
+    context: Context,
+    runtime: Runtime,
+    where: str,
+) -> None:
+    """Put an error page in the place of what the handler had set.
+
+    A failure of the application is reported, unless an error handler has made an answer below 500 of it.
+    """
+    response.error = error
+    status = 500
+    try:
+        if isinstance(error, ClientError):
+            _describe(error, response)
+            status = error.status
+        else:
+            response.fail(error, runtime.describe)
+    except Exception as broken:  # a class of the application's own with an impossible status, detail or Allow
+        broken.__context__ = error
+        error = broken
+        response.fail(error, runtime.describe)
+    handler = registry.error_handler(error, status)
+    if handler is not None:
+        await _run(handler, request, response, context, runtime, where)
+        if response.code < 500:
+            response.failed = False
+    if response.failed:
+        response.report_error(error, where)
+
+
+async def _run(
+    handler: Handler,
+    request: Request[object],
+    response: Response,
+    context: Context,
+    runtime: Runtime,
+    where: str,
+) -> None:
+    try:
+        result = handler(request, response, context)
+        if result is not None:
+            await settle(result, handler)
+        if response.refusal is None:
+            response.encode()
+    except BaseException as error:
+        beside = error if response.refusal is None else beside_abort(error)
+        if beside is None:
+            return
+        if not isinstance(beside, Exception):
+            raise beside from None
+        response.report_error(beside, f"the error handler for {where}")
+        if response.refusal is None:
+            response.fail(beside, runtime.describe)
+
+
+def _describe(error: ClientError, response: Response) -> None:
+    status = check_int(f"{type(error).__name__}.status", error.status)
+    if not 400 <= status <= 499:
+        raise ValueError(f"{type(error).__name__}.status must be from 400 to 499, not {status}")
+    detail = f": {error.detail}" if error.detail and status not in (404, 405) else ""
+    # The client's own text may be in it, and JSON can carry a lone surrogate, which UTF-8 can't.
+    text = f"{status}{_PHRASES.get(status, '')}{detail}\n".encode("utf-8", "replace").decode()
+    response.roll_back(status, text)
+    if isinstance(error, UnprocessableContent):
+        response.body = list(error.problems)
+    elif isinstance(error, MethodNotAllowed):
+        response.headers.set("Allow", ", ".join(error.allow))

@@ -1,0 +1,115 @@
+"""Which hooks run for a request, and in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, TypeAlias, final
+
+from heaven_core.app.callbacks import is_async
+from heaven_core.app.router import Pattern
+from heaven_core.message.context import Context
+from heaven_core.message.request import Request
+from heaven_core.message.response import Response
+
+__all__ = ["Hook", "HookTable", "Plan", "Step"]
+
+Hook: TypeAlias = Callable[[Request[object], Response, Context], object]
+
+_METHODS: Final = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD", "TRACE", "CONNECT"})
+
+
+@final
+class Step:
+    """One registered hook. `methods` is `None` for all of them; `body` has the request's body read before it runs."""
+
+    __slots__ = ("async_hook", "body", "hook", "methods", "pattern")
+
+    def __init__(self, pattern: Pattern, hook: Hook, methods: Iterable[str] | None, body: bool) -> None:
+        self.pattern: Final = pattern
+        self.hook: Final = hook
+        self.async_hook: Final = hook if is_async(hook) else None
+        self.methods: Final = None if methods is None else _checked(methods)
+        self.body: Final = body
+
+    def runs_for(self, method: str) -> bool:
+        """A hook scoped to GET runs for HEAD, which is answered by the GET route (RFC 9110 §9.3.2)."""
+        return self.methods is None or method in self.methods or (method == "HEAD" and "GET" in self.methods)
+
+
+@final
+class Plan:
+    """The hooks of a route in order: before-hooks from the broadest pattern to the narrowest, after-hooks back.
+
+    `certain` says that all of them match every path of the route; else each request asks `for_path`.
+    """
+
+    __slots__ = ("after", "before", "certain")
+
+    def __init__(self, before: tuple[Step, ...], after: tuple[Step, ...], certain: bool) -> None:
+        self.before: Final = before
+        self.after: Final = after
+        self.certain: Final = certain
+
+    def for_path(self, path: str) -> Plan:
+        """The same without the hooks that don't match this path."""
+        before = [step for step in self.before if step.pattern.match(path) is not None]
+        after = [step for step in self.after if step.pattern.match(path) is not None]
+        return Plan(_each_once(before), _each_once(after), True)
+
+
+@final
+class HookTable:
+    """All hooks of an app, sorted when they are registered, so that a request only walks a tuple."""
+
+    __slots__ = ("_after", "_before")
+
+    def __init__(self) -> None:
+        self._before: list[Step] = []
+        self._after: list[Step] = []
+
+    def add_before(self, step: Step) -> None:
+        """Sorting is stable: the order of registration stays within a pattern."""
+        _add(self._before, step)
+        self._before.sort(key=_breadth)
+
+    def add_after(self, step: Step) -> None:
+        """Narrowest first; the order of registration stays within a pattern."""
+        _add(self._after, step)
+        self._after.sort(key=_breadth, reverse=True)
+
+    def plan(self, pattern: Pattern | None, method: str) -> Plan:
+        """The hooks that may run for a route with this pattern; `None`, for a path that no route has."""
+        before = tuple([step for step in self._before if _may_run(step, pattern, method)])
+        after = tuple([step for step in self._after if _may_run(step, pattern, method)])
+        certain = pattern is not None and all(step.pattern.covers(pattern) for step in (*before, *after))
+        # Where it is not certain which of them match, for_path leaves out what is there twice.
+        return Plan(_each_once(before), _each_once(after), True) if certain else Plan(before, after, False)
+
+
+def _add(steps: list[Step], step: Step) -> None:
+    if any(other.hook == step.hook and other.pattern.text == step.pattern.text for other in steps):
+        raise ValueError(f"{step.hook!r} is registered for {step.pattern.text!r} already: a hook runs once a request")
+    steps.append(step)
+
+
+def _each_once(steps: Sequence[Step]) -> tuple[Step, ...]:
+    """Without a hook's second place: one registered for several patterns runs once, at the first of them."""
+    return tuple([step for at, step in enumerate(steps) if all(other.hook != step.hook for other in steps[:at])])
+
+
+def _breadth(step: Step) -> tuple[int, ...]:
+    return step.pattern.breadth
+
+
+def _may_run(step: Step, pattern: Pattern | None, method: str) -> bool:
+    return step.runs_for(method) and (pattern is None or not step.pattern.excludes(pattern))
+
+
+def _checked(methods: Iterable[str]) -> frozenset[str]:
+    if isinstance(methods, str):
+        raise TypeError(f'methods= takes a sequence of methods, as in ("GET", "POST"), not one text: {methods!r}')
+    chosen = frozenset(methods)
+    unknown = sorted(chosen - _METHODS)
+    if unknown:
+        raise ValueError(f"methods= knows {', '.join(sorted(_METHODS))}, in upper case; not {', '.join(unknown)}")
+    return chosen

@@ -1,0 +1,169 @@
+"""What an app has registered, in the form that a request needs: routes, schemas, hooks, error pages and limits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import Final, TypeAlias, final
+
+from heaven_core.app.callbacks import is_async
+from heaven_core.app.hooks import HookTable, Plan
+from heaven_core.app.patterns import Pattern
+from heaven_core.app.router import Router
+from heaven_core.message.context import Context
+from heaven_core.message.draft import Report
+from heaven_core.message.request import Request
+from heaven_core.message.response import Response
+from heaven_core.schema.schema import Schema
+
+__all__ = ["Endpoint", "ErrorKey", "Handler", "Registry", "Schemas"]
+
+
+@final
+class Schemas:
+    """The schemas of an app: `app.schema.POST("/users", expects=NewUser, returns=User)`, one for a route.
+
+    Raises `ValueError` for a malformed pattern and for a second schema of the same route; else as `Schema` does.
+    """
+
+    __slots__ = ("_schemas",)
+
+    def __init__(self) -> None:
+        self._schemas: Final[dict[tuple[str, str], Schema]] = {}
+
+    def GET(self, path: str, *, expects: object = None, returns: object = None) -> None:
+        """The schema of the GET route, which answers HEAD too."""
+        self._add("GET", path, expects, returns)
+
+    def POST(self, path: str, *, expects: object = None, returns: object = None) -> None:
+        """The schema of the POST route."""
+        self._add("POST", path, expects, returns)
+
+    def PUT(self, path: str, *, expects: object = None, returns: object = None) -> None:
+        """The schema of the PUT route."""
+        self._add("PUT", path, expects, returns)
+
+    def PATCH(self, path: str, *, expects: object = None, returns: object = None) -> None:
+        """The schema of the PATCH route."""
+        self._add("PATCH", path, expects, returns)
+
+    def DELETE(self, path: str, *, expects: object = None, returns: object = None) -> None:
+        """The schema of the DELETE route."""
+        self._add("DELETE", path, expects, returns)
+
+    def OPTIONS(self, path: str, *, expects: object = None, returns: object = None) -> None:
+        """The schema of the OPTIONS route."""
+        self._add("OPTIONS", path, expects, returns)
+
+    def find(self, method: str, path: str) -> Schema | None:
+        """The schema of the route with this method and pattern, whatever its parameters are called."""
+        return self._schemas.get((method, Pattern.parse(path).shape)) if self._schemas else None
+
+    def without_route(self, routes: Collection[tuple[str, str]]) -> list[str]:
+        """The schemas, as "POST /users", that belong to none of `routes`: pairs of a method and a pattern's shape."""
+        return [f"{method} {shape}" for method, shape in self._schemas if (method, shape) not in routes]
+
+    def _add(self, method: str, path: str, expects: object, returns: object) -> None:
+        key = (method, Pattern.parse(path).shape)
+        if path == "*":
+            raise ValueError("the pattern '*' is for hooks: a schema belongs to one route")
+        if key in self._schemas:
+            raise ValueError(f"{method} {path} has a schema already: give expects= and returns= in one call")
+        if expects is None and returns is None:
+            raise ValueError(f"the schema of {method} {path} says nothing: give expects=, returns= or both")
+        self._schemas[key] = Schema(expects, returns)
+
+
+Handler: TypeAlias = Callable[[Request[object], Response, Context], object]
+
+ErrorKey: TypeAlias = int | type[Exception]
+
+
+@final
+class Endpoint:
+    """A route: its handler, and what has to happen around it. `plan` and `schema` are found when first needed."""
+
+    __slots__ = ("async_handler", "handler", "method", "pattern", "plan", "schema", "stream", "thread")
+
+    def __init__(self, method: str, pattern: Pattern, handler: Handler, stream: bool, thread: bool) -> None:
+        self.method: Final = method
+        self.pattern: Final = pattern
+        self.handler: Final = handler
+        self.async_handler: Final = handler if is_async(handler) else None
+        self.stream: Final = stream
+        self.thread: Final = thread
+        self.plan: Plan | None = None
+        self.schema: Schema | None = None
+
+
+@final
+class Registry:
+    """Filled by `App`, read by the pipeline."""
+
+    __slots__ = (
+        "_endpoints",
+        "_report",
+        "debug",
+        "error_handlers",
+        "hooks",
+        "max_body_size",
+        "router",
+        "schemas",
+    )
+
+    def __init__(self, report: Report, debug: bool, max_body_size: int) -> None:
+        self._report: Final = report
+        self.debug: Final = debug
+        self.max_body_size: Final = max_body_size
+        self.router: Final[Router[Endpoint]] = Router()
+        self.hooks: Final = HookTable()
+        self.schemas: Final = Schemas()
+        self.error_handlers: Final[dict[ErrorKey, Handler]] = {}
+        self._endpoints: Final[list[Endpoint]] = []
+
+    def report(self, error: BaseException, where: str) -> None:
+        """Tell the application of an error."""
+        self._report(error, where)
+
+    def add(self, endpoint: Endpoint, *, yields: bool = False) -> None:
+        """Raises `ValueError` for a second route with this method and pattern, unless one of them `yields`."""
+        self.router.add(endpoint.method, endpoint.pattern, endpoint, yields=yields)
+        self._endpoints.append(endpoint)
+
+    def check(self) -> None:
+        """Raise `ValueError` for what can't be meant: a schema of no route, or of a body that is not read for it."""
+        lost = self.schemas.without_route({(endpoint.method, endpoint.pattern.shape) for endpoint in self._endpoints})
+        if lost:
+            raise ValueError(f"app.schema has no route for {', '.join(lost)}: register it, or correct the path")
+        for endpoint in self._endpoints:
+            schema = self.schemas.find(endpoint.method, endpoint.pattern.text)
+            if endpoint.stream and schema is not None and schema.expects is not None:
+                raise ValueError(
+                    f"{endpoint.method} {endpoint.pattern.text} has stream=True, so nothing reads the body that its "
+                    "schema expects: leave out one of them"
+                )
+
+    def changed(self) -> None:
+        """A hook or schema has come: what was found for the routes so far no longer holds."""
+        for endpoint in self._endpoints:
+            endpoint.plan = None
+
+    def plan_of(self, endpoint: Endpoint, method: str) -> Plan:
+        """The hooks of a route, resolved at the first request after a registration."""
+        endpoint.schema = self.schemas.find(endpoint.method, endpoint.pattern.text)
+        plan = self.hooks.plan(endpoint.pattern, method)
+        if method == endpoint.method:  # not HEAD on a GET route: a hook may be scoped to HEAD alone
+            endpoint.plan = plan
+        return plan
+
+    def error_handler(self, error: Exception, status: int) -> Handler | None:
+        """The page for this error: that of its nearest class, else that of the status."""
+        handlers = self.error_handlers
+        if not handlers:
+            return None
+        for kind in type(error).__mro__:
+            # A handler for all exceptions is the last resort: it must not take the place of the 404 page.
+            if issubclass(kind, Exception) and kind is not Exception:
+                handler = handlers.get(kind)
+                if handler is not None:
+                    return handler
+        return handlers.get(status) or handlers.get(Exception)

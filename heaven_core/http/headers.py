@@ -1,0 +1,249 @@
+"""Header fields: checked where they are set, kept as the lines that go on the wire.
+
+A field line is a pair of bytes with its name in lower case, the form that ASGI, HTTP/2 and h11 share. Names are
+case-insensitive (RFC 9110 §5.1), so that nothing is lost.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final, final
+
+from heaven_core._typing import override
+from heaven_core.errors import MissingValue, ResponseStarted
+
+__all__ = ["Field", "Fields", "Headers", "ResponseHeaders", "check_name", "check_value"]
+
+Field = tuple[bytes, bytes]
+Fields = Sequence[Field]
+
+_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 §5.6.2
+# RFC 9110 §5.5: visible characters with blanks and tabs between them. Its obs-text is refused: no two recipients
+# agree on what bytes beyond ASCII mean.
+_VALUE: Final = re.compile(r"(?:[!-~](?:[\t -~]*[!-~])?)?")
+
+# A field that can't be a list, or of which only one makes sense: setting it again replaces it.
+_SINGLE: Final = frozenset(
+    {
+        b"content-type", b"content-length", b"content-encoding", b"content-language", b"content-location",
+        b"content-range", b"content-disposition", b"location", b"etag", b"last-modified", b"expires", b"age",
+        b"retry-after", b"cache-control", b"access-control-allow-origin", b"access-control-allow-credentials",
+        b"access-control-max-age", b"strict-transport-security", b"x-frame-options", b"x-content-type-options",
+    }
+)  # fmt: skip
+
+_FRAMING: Final = "framing belongs to the adapter; set res.close = True to end the connection after this response"
+_NOT_FOR_HANDLERS: Final = {
+    b"date": "the server writes it (RFC 9110 §6.6.1)",
+    b"connection": _FRAMING,
+    b"keep-alive": _FRAMING,
+    b"proxy-connection": _FRAMING,
+    b"te": _FRAMING,
+    b"trailer": _FRAMING,
+    b"transfer-encoding": _FRAMING,
+}
+
+# Most applications set the same few names and values: each distinct one is checked once. Bounded, so that a value
+# made for each request (a nonce, an id) can't fill the memory.
+_MOST_NAMES: Final = 512
+_MOST_VALUES: Final = 1024
+_LONGEST_KEPT: Final = 128
+_names: Final[dict[str, bytes]] = {}
+_values: Final[dict[str, bytes]] = {}
+
+
+def check_name(name: object) -> bytes:
+    """The name of a response field as the wire gets it, in lower case.
+
+    Raises `TypeError` if it is no `str`, `ValueError` if it is no token (RFC 9110 §5.1) or not the handler's to set.
+    """
+    if type(name) is str:
+        known = _names.get(name)
+        if known is not None:
+            return known
+    if not isinstance(name, str):
+        raise TypeError(f"a header name must be str, not {type(name).__name__}: {name!r}")
+    if _TOKEN.fullmatch(name) is None:
+        raise ValueError(
+            f"{name!r} is no header name: only letters, digits and !#$%&'*+-.^_`|~ may stand in one (RFC 9110 §5.1)"
+        )
+    line_name = name.lower().encode("ascii")
+    reason = _NOT_FOR_HANDLERS.get(line_name)
+    if reason is not None:
+        raise ValueError(f"{name} can't be set by a handler: {reason}")
+    if len(_names) < _MOST_NAMES and len(name) <= _LONGEST_KEPT:
+        _names[name] = line_name
+    return line_name
+
+
+def check_value(name: object, value: object) -> bytes:
+    """The value of field `name` as the wire gets it.
+
+    Raises `TypeError` if it is neither `str` nor `int` (a `bool` is refused: HTTP has no word for it), `ValueError`
+    if it has a control character other than an inner tab, a blank at either end, or a character beyond ASCII.
+    """
+    if type(value) is str:
+        known = _values.get(value)
+        if known is not None:
+            return known
+    elif isinstance(value, int) and not isinstance(value, bool):
+        return b"%d" % value
+    if not isinstance(value, str):
+        raise TypeError(
+            f"the value of {name} must be str or int, not {type(value).__name__}: {value!r}. "
+            "Write out the text that the client is to get"
+        )
+    if _VALUE.fullmatch(value) is None:
+        raise ValueError(f"the value of {name} {_what_is_wrong(value)}: {value!r}")
+    line_value = value.encode("ascii")
+    if len(_values) < _MOST_VALUES and len(value) <= _LONGEST_KEPT:
+        _values[value] = line_value
+    return line_value
+
+
+def _what_is_wrong(value: str) -> str:
+    if not value.isascii():
+        return "has a character beyond ASCII; percent-encode it, or use the form of RFC 8187 (name*=UTF-8''...)"
+    if value[0] in " \t" or value[-1] in " \t":
+        return "begins or ends with a blank, which recipients would strip (RFC 9110 §5.5)"
+    return "has a control character, which could end the field and forge another (RFC 9110 §5.5)"
+
+
+class Headers:
+    """A case-insensitive multimap of header lines, in order. Values are `str`, decoded as ISO 8859-1."""
+
+    __slots__ = ("fields",)
+
+    def __init__(self, fields: Iterable[Field] = ()) -> None:
+        self.fields: list[Field] = list(fields)
+
+    def get(self, name: str, default: str | None = None) -> str | None:
+        """The value of the first line called `name`, else `default`."""
+        key = _key(name)
+        for line_name, value in self.fields:
+            if line_name == key:
+                return value.decode("latin-1")
+        return default
+
+    def get_all(self, name: str) -> list[str]:
+        """The values of all lines called `name`, in order."""
+        key = _key(name)
+        return [value.decode("latin-1") for line_name, value in self.fields if line_name == key]
+
+    def __getitem__(self, name: str) -> str:
+        """The first value. Raises `MissingValue`, a `KeyError` that becomes a 400 if nobody catches it."""
+        value = self.get(name)
+        if value is None:
+            raise MissingValue(f"the request has no header {name}")
+        return value
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and self.get(name) is not None
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        """Each line as (name in lower case, value)."""
+        return iter([(name.decode("latin-1"), value.decode("latin-1")) for name, value in self.fields])
+
+    def __len__(self) -> int:
+        """How many lines there are."""
+        return len(self.fields)
+
+    @override
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.fields!r})"
+
+
+@final
+class ResponseHeaders(Headers):
+    """The header lines of a response. What is set here is checked here, and refused once the response has started."""
+
+    __slots__ = ("_shared", "refusal")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._shared = False
+        self.refusal: str | None = None
+
+    @override
+    def __getitem__(self, name: str) -> str:
+        """The first value. Raises `KeyError`: what the response lacks is no mistake of the client's."""
+        value = self.get(name)
+        if value is None:
+            raise KeyError(f"the response has no header {name}")
+        return value
+
+    def add(self, name: str, value: str | int) -> None:
+        """Add one line.
+
+        A field that may stand only once (Content-Type, Location, ETag, ...) is replaced, and Vary takes only the
+        members that it does not have yet. Raises `TypeError` and `ValueError` as `check_name` and `check_value` do,
+        and `ResponseStarted`.
+        """
+        line_name = check_name(name)
+        if line_name in _SINGLE:
+            self.set(name, value)
+            return
+        line_value = check_value(name, value)
+        if line_name == b"vary":
+            line_value = self.new_members(line_value)
+            if not line_value:
+                return
+        self._own().append((line_name, line_value))
+
+    def set(self, name: str, value: str | int) -> None:
+        """Replace every line called `name` by one, in the place of the first. Raises as `add` does."""
+        line = (check_name(name), check_value(name, value))
+        if line[0] == b"content-length" and not line[1].isdigit():
+            raise ValueError(f"the value of {name} must be a number of bytes, 0 or more: {value!r}")
+        self.replace_line(line)
+
+    def remove(self, name: str) -> None:
+        """Take every line called `name` away; none is no error. Raises `ResponseStarted`."""
+        key = _key(name)
+        self._own()[:] = [line for line in self.fields if line[0] != key]
+
+    def replace_line(self, line: Field) -> None:
+        """`set` for a line that was checked before."""
+        fields = self._own()
+        for index, (name, _) in enumerate(fields):
+            if name == line[0]:
+                fields[index] = line
+                fields[index + 1 :] = [other for other in fields[index + 1 :] if other[0] != line[0]]
+                return
+        fields.append(line)
+
+    def share(self) -> list[Field]:
+        """The lines as they are now, for a snapshot: the next change works on a copy."""
+        self._shared = True
+        return self.fields
+
+    def restore(self, fields: list[Field]) -> None:
+        """Go back to what `share` gave, whatever the response has been through since."""
+        self.fields = fields
+        self._shared = True
+
+    def _own(self) -> list[Field]:
+        if self.refusal is not None:
+            raise ResponseStarted(self.refusal)
+        if self._shared:
+            self.fields = self.fields.copy()
+            self._shared = False
+        return self.fields
+
+    def new_members(self, value: bytes) -> bytes:
+        """Of the members of a Vary value, those that no line has yet (RFC 9110 §12.5.5); all of them after a `*`."""
+        known = {member.strip().lower() for name, line in self.fields if name == b"vary" for member in line.split(b",")}
+        if b"*" in known:
+            return b""
+        new: list[bytes] = []
+        for member in value.split(b","):
+            name = member.strip()
+            if name and name.lower() not in known:
+                known.add(name.lower())
+                new.append(name)
+        return b", ".join(new)
+
+
+def _key(name: str) -> bytes:
+    return name.lower().encode("latin-1", "replace")

@@ -1,0 +1,1 @@
+"""What handlers touch: request, response, context. For the library itself: what others need is in `heaven_core`."""

@@ -1,0 +1,298 @@
+"""The Request that a handler reads.
+
+Every request makes one, and most read little of it: what can be derived is derived when it is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from json import loads
+from types import MappingProxyType
+from typing import Final, Generic, NoReturn, TypeAlias, TypedDict, final
+
+from heaven_core._typing import T, override
+from heaven_core.errors import BadRequest
+from heaven_core.http.cookies import parse_cookies
+from heaven_core.http.headers import Fields, Headers
+from heaven_core.http.negotiation import accepts, parse_media_type
+from heaven_core.http.query import Query
+from heaven_core.http.text_codec import decode_text
+from heaven_core.http.uri import encode_path, find_host, make_url
+from heaven_core.message.request_body import BodyReader, BodyStream, check_announced, read_whole
+
+__all__ = ["NO_PARAMS", "BodyReader", "Origin", "Params", "Request"]
+
+
+Params: TypeAlias = Mapping[str, str | int]
+
+
+NO_PARAMS: Final[Params] = MappingProxyType({})
+
+
+_DEFAULT_LIMIT: Final = 16 * 1024 * 1024
+
+
+class Origin(TypedDict, total=False):
+    """How and where a request arrived: what few handlers ask for, by the names that ASGI gives it.
+
+    A mapping that a server has anyway is taken as it is: to copy seven values out of it for each request would cost
+    more than matching the route.
+    """
+
+    scheme: str
+    http_version: str
+    root_path: str
+    raw_path: bytes | None
+    server: tuple[str, int | None] | None
+    client: tuple[str, int] | None
+
+
+_NO_ORIGIN: Final[Origin] = {}
+
+
+@final
+class _Unset:
+    """For a value that nobody has set yet: `None` may be one."""
+
+    __slots__ = ()
+
+
+_UNSET: Final = _Unset()
+
+
+@final
+class Request(Generic[T]):
+    """One request. `T` is what its route's schema expects: the type of `req.data`.
+
+    - `method`: as sent; methods are case-sensitive (RFC 9110 §9.1);
+    - `path`: below `root_path`, percent-decoded once as UTF-8, so that `%2F` is a slash; what routes are matched with;
+    - `query_string`: after the `?`, as sent; `query` reads it;
+    - `fields`: the header lines, names in lower case; `headers` reads them;
+    - `params`: what the route's pattern found: `params["name"]`, and `params["*"]` for the rest;
+    - `origin`: how and where it arrived; `scheme`, `http_version`, `root_path`, `server` and `client` read it.
+
+    `reader` is where the driver gives the body, `None` if the request has none; `limit` is the most bytes of it that
+    are read.
+    """
+
+    __slots__ = (
+        "_body", "_cookies", "_data", "_headers", "_json", "_query", "_taken",
+        "fields", "limit", "method", "origin", "params", "path", "query_string", "reader",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        method: str,
+        path: str,
+        query_string: bytes = b"",
+        fields: Fields = (),
+        reader: BodyReader | None = None,
+        origin: Origin = _NO_ORIGIN,
+    ) -> None:
+        self.method: Final = method
+        self.path: Final = path or "/"  # a mounted app gets no path at all for its root
+        self.query_string: Final = query_string
+        self.fields: Final = fields
+        self.reader: Final = reader
+        self.origin: Final = origin
+        self.params: Params = NO_PARAMS
+        self.limit = _DEFAULT_LIMIT
+        self._headers: Headers | None = None
+        self._query: Query | None = None
+        self._cookies: dict[str, str] | None = None
+        self._body: bytes | None = None
+        self._taken = False
+        self._json: object = _UNSET
+        self._data: T | _Unset = _UNSET
+
+    @property
+    def scheme(self) -> str:
+        """The scheme: "http" or "https"."""
+        return self.origin.get("scheme", "http")
+
+    @property
+    def http_version(self) -> str:
+        """The version: "1.0", "1.1", "2" or "3"."""
+        version = self.origin.get("http_version", "1.1")
+        return "1.0" if version == "1" else version  # granian's word for it
+
+    @property
+    def root_path(self) -> str:
+        """Where the app is mounted, decoded: "" or "/app"."""
+        return self.origin.get("root_path", "")
+
+    @property
+    def server(self) -> tuple[str, int | None] | None:
+        """Our address and port; the path of a unix socket and `None`; or `None`."""
+        return self.origin.get("server")
+
+    @property
+    def client(self) -> tuple[str, int] | None:
+        """The peer's address and port, or `None` where there is none, as on a unix socket."""
+        return self.origin.get("client")
+
+    @property
+    def headers(self) -> Headers:
+        """The header lines, as a case-insensitive multimap."""
+        if self._headers is None:
+            self._headers = Headers(self.fields)
+        return self._headers
+
+    @property
+    def query(self) -> Query:
+        """The fields of the query, as a multimap: `req.query["q"]` is the first value, and a 400 if there is none."""
+        if self._query is None:
+            self._query = Query(self.query_string)
+        return self._query
+
+    @property
+    def cookies(self) -> dict[str, str]:
+        """The cookies by name: the first of equal names, quotes removed, nothing decoded."""
+        if self._cookies is None:
+            self._cookies = parse_cookies(self.headers.get_all("cookie"))
+        return self._cookies
+
+    @property
+    def raw_path(self) -> bytes:
+        """The whole path as the client sent it; where the server does not tell, `root_path` and `path` encoded."""
+        return self.origin.get("raw_path") or encode_path(self.root_path + self.path)
+
+    @property
+    def host(self) -> str:
+        """The host asked for, with its port where the client gave one: `example.com`, `[::1]:8000`. In lower case.
+
+        Without a Host, the server's own address. It is the client's word: not a fact to build links in mails from.
+        Raises `BadRequest` for more than one Host, and for one that is malformed (RFC 9112 §3.2).
+        """
+        return find_host(self.headers.get_all("host"), self.scheme, self.server)
+
+    @property
+    def url(self) -> str:
+        """What the client asked for: scheme, host, path and query, percent-encoded. Raises as `host` does."""
+        return make_url(self.scheme, self.host, self.raw_path, self.query_string)
+
+    @property
+    def last_event_id(self) -> str | None:
+        """The id of the last event that a reconnecting `EventSource` has seen, `None` on its first connection.
+
+        Decoded as UTF-8, as browsers send it, unlike other fields (WHATWG HTML §9.2.4).
+        """
+        for name, value in self.fields:
+            if name == b"last-event-id":
+                return value.decode("utf-8", "replace")
+        return None
+
+    def accepts(self, *offers: str) -> str | None:
+        """Which of these media types the client likes best, by its Accept; `None` if it takes none of them.
+
+        The order decides between those wanted equally, and where the client does not say. Raises `ValueError` for an
+        offer that is no media type, and without any.
+        """
+        return accepts(self.headers.get_all("accept"), offers)
+
+    @property
+    def body(self) -> bytes:
+        """The whole body. Raises `RuntimeError` where it has not been read."""
+        if self._body is not None:
+            return self._body
+        if self.reader is None:
+            return b""
+        raise RuntimeError(
+            "the body of this request has not been read: a route with stream=True takes it from req.stream(), "
+            "and a before-hook that wants it is registered with body=True"
+        )
+
+    @property
+    def text(self) -> str:
+        """The body as text, in the charset of Content-Type, else UTF-8.
+
+        Raises `BadRequest`, a 400 if nobody catches it, for text that is not of its charset and for a charset that is
+        unknown.
+        """
+        media_type = parse_media_type(self.headers.get("content-type", "") or "")
+        charset = "utf-8" if media_type is None else media_type[1].get("charset", "utf-8")
+        return decode_text(self.body, charset)
+
+    @property
+    def json(self) -> object:
+        """The body read as JSON in UTF-8 (RFC 8259), whatever its Content-Type.
+
+        Raises `BadRequest`, a 400 if nobody catches it, for everything else: NaN, nesting too deep, numbers of
+        thousands of digits.
+        """
+        if self._json is _UNSET:
+            try:
+                self._json = loads(self.body.decode("utf-8-sig"), parse_constant=_refuse_constant)
+            except (ValueError, RecursionError) as error:
+                raise BadRequest(f"the body is no JSON: {_why(error)}") from None
+        return self._json
+
+    @property
+    def data(self) -> T:
+        """What the schema of the route has made of the body. Raises `RuntimeError` where there is none."""
+        if isinstance(self._data, _Unset):
+            raise RuntimeError(
+                "this request has no data: its route has no schema with expects=, or the body is not read yet"
+            )
+        return self._data
+
+    @data.setter
+    def data(self, value: T) -> None:
+        self._data = value
+
+    async def read_body(self, limit: int) -> None:
+        """Read the whole body, for `body`, `text` and `json`. For drivers and hooks; a second time does nothing.
+
+        Raises `ContentTooLarge` beyond `limit` bytes, without reading any where Content-Length says so, and
+        `ClientDisconnected`.
+        """
+        if self._body is None and self.reader is not None:
+            self._take()
+            check_announced(self.fields, limit)
+            self._body = await read_whole(self.reader, limit)
+
+    def stream(self) -> AsyncIterator[bytes]:
+        """The body piece by piece, once: `async for chunk in req.stream()`. One that was read whole is one piece.
+
+        Raises `ContentTooLarge` and, while it is iterated, `ClientDisconnected`; `RuntimeError` the second time.
+        """
+        if self._body is not None or self.reader is None:
+            return BodyStream(_Read(self._body or b""), len(self._body or b""))
+        self._take()
+        check_announced(self.fields, self.limit)
+        return BodyStream(self.reader, self.limit)
+
+    def _take(self) -> None:
+        if self._taken:
+            raise RuntimeError("the body of this request is read once, and has been: keep what req.stream() gave")
+        self._taken = True
+
+    @override
+    def __repr__(self) -> str:
+        return f"<Request {self.method} {self.path!r}>"
+
+
+@final
+class _Read:
+    """A body that is here already."""
+
+    __slots__ = ("_body",)
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+
+    async def read(self) -> bytes:
+        body, self._body = self._body, b""
+        return body
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return "it is nested too deep"
+    if isinstance(error, UnicodeDecodeError):
+        return f"no UTF-8 at byte {error.start}"
+    return str(error)

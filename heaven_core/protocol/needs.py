@@ -1,0 +1,167 @@
+"""What the machine waits for. A driver reads `machine.need` after every answer: what it knew before may be stale."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final, Generic, Protocol, TypeAlias, TypeVar, final
+
+from heaven_core._record import Record
+from heaven_core.protocol.outcome import Outcome
+
+__all__ = [
+    "BinaryFile",
+    "CloseFile",
+    "CloseStream",
+    "Deliver",
+    "Entry",
+    "FileInfo",
+    "Finished",
+    "ListDirectory",
+    "Need",
+    "NextItem",
+    "OpenFile",
+    "UseFile",
+]
+
+
+class BinaryFile(Protocol):
+    """What `open(path, "rb")`, `BytesIO`, `TemporaryFile` and their like give: bytes, from any place in them."""
+
+    def read(self, size: int, /) -> bytes:
+        """At most `size` bytes from the position on; none at the end."""
+        ...
+
+    def seek(self, offset: int, whence: int, /) -> int:
+        """Go to another position, and say where that is."""
+        ...
+
+    def close(self) -> object:
+        """Let go of it."""
+        ...
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Its lines. Nobody asks for them, but it makes a file one of the things that can be streamed."""
+        ...
+
+
+@final
+class Entry(Record):
+    """A name in a directory: a file of `size` bytes, or, without one, a directory. `mtime_ns` as in `FileInfo`."""
+
+    __slots__ = ("name", "size", "mtime_ns")
+
+    def __init__(self, name: str, size: int | None, mtime_ns: int) -> None:
+        self.name: Final = name
+        self.size: Final = size
+        self.mtime_ns: Final = mtime_ns
+
+
+S = TypeVar("S")
+
+
+@final
+class FileInfo(Record):
+    """What `fstat` said of the open descriptor: `size` in bytes, `mtime_ns` in nanoseconds since the epoch.
+
+    `mtime_ns` is `None` for what has no such time: a file in memory.
+    """
+
+    __slots__ = ("size", "mtime_ns")
+
+    def __init__(self, size: int, mtime_ns: int | None) -> None:
+        self.size: Final = size
+        self.mtime_ns: Final = mtime_ns
+
+
+@final
+class OpenFile(Record):
+    """Open `path` (below `within`, if that is given) and answer `opened(info)` or `open_failed(error)`."""
+
+    __slots__ = ("path", "within")
+
+    def __init__(self, path: str, within: str | None = None) -> None:
+        self.path: Final = path
+        self.within: Final = within
+
+
+@final
+class UseFile(Record):
+    """Find out about `file`, which the application has opened: answer `opened(info)` or `open_failed(error)`.
+
+    `CloseFile` then only ends its use: the file itself is closed by a `CloseStream` that follows.
+    """
+
+    __slots__ = ("file",)
+
+    def __init__(self, file: BinaryFile) -> None:
+        self.file: Final = file
+
+
+@final
+class ListDirectory(Record):
+    """Read the names in the directory `path` below `within`, or, if that is empty, in `within` itself.
+
+    Answer `listed(entries)` or `open_failed(error)`.
+    """
+
+    __slots__ = ("path", "within")
+
+    def __init__(self, path: str, within: str) -> None:
+        self.path: Final = path
+        self.within: Final = within
+
+
+@final
+class NextItem(Record, Generic[S]):
+    """Take the next item of `stream`: answer `produced(item)`, `exhausted()` or `stream_failed(error)`.
+
+    When `timeout` seconds have gone by meanwhile, say `elapsed()` and leave the step alone: the same item is still
+    awaited. `None` means no limit.
+
+    At the shutdown of the server an `endless` stream, which is one of events, may be ended wherever it waits: stop the
+    step and answer `interrupted()`. Any other stream has an end of its own, and is stopped only when time is up.
+    """
+
+    __slots__ = ("stream", "timeout", "endless")
+
+    def __init__(self, stream: S, timeout: float | None, endless: bool = False) -> None:
+        self.stream: Final = stream
+        self.timeout: Final = timeout
+        self.endless: Final = endless
+
+
+@final
+class Deliver(Record):
+    """Answer `delivered(sent)` once what was handed out has been performed. `sent`: bytes of the `FileRange` in it."""
+
+    __slots__ = ()
+
+
+@final
+class CloseStream(Record, Generic[S]):
+    """Close `stream`, never started or not, and answer `closed(error)`: what closing raised, if it did."""
+
+    __slots__ = ("stream",)
+
+    def __init__(self, stream: S) -> None:
+        self.stream: Final = stream
+
+
+@final
+class CloseFile(Record):
+    """Close the file that was opened last, of two the second, and answer `closed(error)`."""
+
+    __slots__ = ()
+
+
+@final
+class Finished(Record):
+    """Nothing is left to do; `outcome` says how it went."""
+
+    __slots__ = ("outcome",)
+
+    def __init__(self, outcome: Outcome) -> None:
+        self.outcome: Final = outcome
+
+
+Need: TypeAlias = OpenFile | UseFile | ListDirectory | NextItem[S] | Deliver | CloseStream[S] | CloseFile | Finished

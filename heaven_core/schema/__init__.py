@@ -1,0 +1,1 @@
+"""What a route takes and gives, as types. For the library itself."""
