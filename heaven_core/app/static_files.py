@@ -9,7 +9,7 @@ from typing import Final, final
 from heaven_core._checks import check_str
 from heaven_core.http.headers import check_value
 from heaven_core.http.uri import make_location
-from heaven_core.machine.opening import MOVED, NOT_FOUND
+from heaven_core.machine.file_lookup import MOVED, NOT_FOUND
 from heaven_core.message.bodies import DirectorySource, FileSource, path_text
 from heaven_core.message.context import Context
 from heaven_core.message.html import is_hidden

@@ -7,26 +7,37 @@ docs/drivers.md shows a whole driver.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final, TypeVar, final
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, Generic, NoReturn, TypeAlias, TypeVar, final
 
-from heaven_core._typing import override
+from heaven_core.errors import LocalProtocolError
 from heaven_core.http.event_stream import HEARTBEAT
 from heaven_core.http.framing import has_content
 from heaven_core.http.headers import Field
 from heaven_core.machine import states
-from heaven_core.machine.ending import Events, RequestHead
-from heaven_core.machine.opening import Opening
+from heaven_core.machine.file_lookup import Ask, FileLookup, Step
+from heaven_core.machine.file_metadata import status_of_open_error
+from heaven_core.machine.plan import (
+    Exchange,
+    RequestHead,
+    begin,
+    plan_buffered,
+    plan_head,
+    plan_refusal,
+    validated,
+)
 from heaven_core.machine.trace import Recorder
 from heaven_core.message.bodies import AnyIterable, FileSource, StreamSource, held_by
 from heaven_core.message.draft import NO_FIELDS, Answer, encode_item
-from heaven_core.protocol.events import Chunk, End, Reset
-from heaven_core.protocol.needs import Deliver, NextItem
+from heaven_core.protocol.events import Chunk, Deferred, DeferredCall, End, Event, FileRange, Reset
+from heaven_core.protocol.needs import CloseFile, CloseStream, Deliver, Entry, FileInfo, Finished, Need, NextItem
+from heaven_core.protocol.outcome import Outcome, OutcomeKind
 from heaven_core.runtime import Runtime
 
 __all__ = ["Machine"]
 
 S = TypeVar("S")
+Events: TypeAlias = tuple[Event, ...]
 
 _EVENT_STREAM_FIELDS: Final[tuple[Field, ...]] = (
     (b"cache-control", b"no-cache"),
@@ -35,7 +46,7 @@ _EVENT_STREAM_FIELDS: Final[tuple[Field, ...]] = (
 
 
 @final
-class Machine(Opening[S]):
+class Machine(Generic[S]):
     """One response on its way.
 
     `adopt` turns a body into the kind of stream that this driver can iterate and close; it must not run the user's
@@ -43,7 +54,10 @@ class Machine(Opening[S]):
     poisons the machine: then only what is open is still asked to be closed.
     """
 
-    __slots__ = ("_adopt", "_stream", "_stream_lines")
+    __slots__ = (
+        "_adopt", "_announced", "_calls", "_exchange", "_left", "_lookup", "_open_files", "_pending", "_response",
+        "_rest", "_sent", "_state", "_stream", "_stream_lines", "_unclosed", "need",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -53,10 +67,25 @@ class Machine(Opening[S]):
         adopt: Callable[[AnyIterable], S],
         record: Recorder | None = None,
     ) -> None:
-        super().__init__(response, request, runtime, record)
+        self._exchange: Final = Exchange(response, request, runtime, record)
+        self._response: Final = response
         self._adopt: Final = adopt
-        self._stream: StreamSource | None = None
+        self._state = states.IDLE
+        self._lookup: FileLookup | None = None  # where a file is the body
+        self._stream: StreamSource | None = None  # where a stream is
         self._stream_lines: list[Field] = NO_FIELDS
+        # The ledger, in body bytes: those known to have gone, those handed out last and not known of yet, those of the
+        # FileRange under way, and those still to come of what the head has announced (None: it did not).
+        self._sent = 0
+        self._pending = 0
+        self._announced = 0
+        self._left: int | None = None
+        self._rest: Sequence[Event] = ()  # what follows the FileRange under way
+        # What is to be closed, the latest first; and the deferred calls, once it is decided which of them run.
+        self._open_files = 0
+        self._unclosed: tuple[S, ...] = ()
+        self._calls: Sequence[DeferredCall] | None = None
+        self.need: Need[S]  # from start() on, never None
 
     def start(self) -> Events:
         """Begin. Raises `LocalProtocolError` the second time, as each method does out of turn."""
@@ -64,6 +93,7 @@ class Machine(Opening[S]):
         if state != states.IDLE and state != states.IDLE_LEFT:
             self._out_of_turn("start")
         response = self._response
+        exchange = self._exchange
         # From here on the decisions are taken: what a step of the stream, or a task that is still about, would change
         # now could no longer be honoured, and an abort in a step would end the driver. The head itself follows later.
         response.start()
@@ -78,24 +108,74 @@ class Machine(Opening[S]):
         except Exception as error:
             return self._fail(error, "body")
         if source is None:
-            return self._whole(data)
+            return self._take_step(lambda: plan_buffered(exchange, data))
         if not has_content("GET", response.code):
-            return self._without_body(response.fields, None, None)
+            return self._take_step(lambda: plan_head(exchange, response.fields, None, None))
         if type(source) is FileSource:
-            return self._ask_for(source)
+            self._lookup = FileLookup(exchange, source)
+            return self._take_step(self._lookup.begin)
         if response.tagged:
             return self._fail(TypeError("res.etag = AUTO needs a body that is known: give the stream a tag"), "headers")
-        fields, current = self._validated(self._stream_fields(source), False)
-        instead = self._instead(fields, current)
-        if instead is not None:
-            return instead
-        if self._method == "HEAD":
-            return self._without_body(fields, source.length, source.content_type)
+        fields, current = validated(exchange, self._stream_fields(source))
+        try:
+            refusal = plan_refusal(exchange, fields, current)
+        except ValueError as error:
+            return self._fail(error, "headers")
+        if refusal is not None:
+            return self._hand_out(refusal)
+        if exchange.method == "HEAD":
+            return self._take_step(lambda: plan_head(exchange, fields, source.length, source.content_type))
         self._stream = source
         self._stream_lines = fields
         self._state = states.HEADING
         self.need = NextItem(self._unclosed[0], source.head_timeout, source.sse)
         return ()
+
+    def opened(self, info: FileInfo) -> Events:
+        """The file is open, and this is what `fstat` says of it."""
+        lookup = self._expect_file("opened", states.OPENING, states.OPENING_SIBLING)
+        self._open_files += 1
+        return self._wind_up() if lookup is None else self._take_step(lambda: lookup.opened(info))
+
+    def open_failed(self, error: BaseException) -> Events:
+        """It could not be opened: something else, 404 or 403 where the error says so (SPEC 3), else a 500."""
+        lookup = self._expect_file("open_failed", states.OPENING, states.OPENING_SIBLING, states.LISTING)
+        if lookup is None:
+            return self._wind_up()
+        if status_of_open_error(error) == 500:
+            return self._fail(error, "file")
+        return self._take_step(lambda: lookup.failed(error))
+
+    def listed(self, entries: Iterable[Entry]) -> Events:
+        """These are in the directory."""
+        lookup = self._expect_file("listed", states.LISTING)
+        return self._wind_up() if lookup is None else self._take_step(lambda: lookup.listed(entries))
+
+    def _expect_file(self, call: str, *wanted: int) -> FileLookup | None:
+        """The lookup that waits for this answer, `None` where the client has gone."""
+        if self._state == states.OPENING_LEFT:
+            return None
+        lookup = self._lookup
+        if lookup is None or self._state not in wanted:
+            self._out_of_turn(call)
+        return lookup
+
+    def _take_step(self, take: Callable[[], Step]) -> Events:
+        """Do what a plan or a lookup says: hand out its events, or ask for what it wants to know."""
+        try:
+            step = take()
+        except ValueError as error:  # the handler has made the head impossible
+            return self._fail(error, "headers")
+        if type(step) is not Ask:
+            return self._hand_out(step)
+        self._state, self.need = step.state, step.need
+        return ()
+
+    def _fail(self, error: BaseException, where: str) -> Events:
+        """The application or the disk has failed before the head: a 500."""
+        self.report(error, where)
+        self._response.fail(error, self._exchange.runtime.describe)
+        return self._hand_out(plan_buffered(self._exchange, self._response.encode()))
 
     def produced(self, item: object) -> Events:
         """The stream has yielded `item`."""
@@ -136,13 +216,12 @@ class Machine(Opening[S]):
             return self._break_off(_too_short(self._left)) if self._left else self._last(End())
         try:
             fields = self._stream_lines
-            promised = self._head(fields, source.length, source.content_type).length
+            promised = self._exchange.head(fields, source.length, source.content_type).length
             if promised:
                 raise _too_short(promised)
-            start = self._head(fields, 0, source.content_type)
+            start = begin(self._exchange, self._exchange.head(fields, 0, source.content_type))
         except ValueError as error:
             return self._break_off(error)
-        self._begin(start)
         return self._last(start, End())
 
     def stream_failed(self, error: BaseException) -> Events:
@@ -166,7 +245,7 @@ class Machine(Opening[S]):
         data = source.at_shutdown if self._left is None else b""
         if self._state == states.HEADING:
             try:
-                promised = self._head(self._stream_lines, source.length, source.content_type).length
+                promised = self._exchange.head(self._stream_lines, source.length, source.content_type).length
                 if promised:
                     raise _too_short(promised)
                 events = self._stream_head(source, data if promised is None else b"")
@@ -203,7 +282,6 @@ class Machine(Opening[S]):
         self._pending = 0
         return source
 
-    @override
     def _fulfilled(self) -> Events:
         if self._response.failed:
             return self._last(Reset())
@@ -225,13 +303,13 @@ class Machine(Opening[S]):
         return fields + [line for line in _EVENT_STREAM_FIELDS if line[0] not in given]
 
     def _stream_head(self, source: StreamSource, data: bytes) -> Events:
-        start = self._head(self._stream_lines, source.length, source.content_type)
+        start = self._exchange.head(self._stream_lines, source.length, source.content_type)
         size = len(data)
         if start.length is not None:
             if size > start.length:
                 raise _too_long(size - start.length)
             self._left = start.length - size
-        self._begin(start)
+        begin(self._exchange, start)
         self._stream_lines = NO_FIELDS  # a stream may last for hours
         self._state = states.STREAMING
         self.need = NextItem(self._unclosed[0], source.heartbeat, source.sse)
@@ -245,6 +323,160 @@ class Machine(Opening[S]):
         self.report(error, "stream")
         self._response.break_off(error)
         return self._last(Reset())
+
+    @property
+    def state(self) -> str:
+        """The name of the state in `machine.states`, for messages and tests."""
+        return states.NAMES[self._state]
+
+    def delivered(self, sent: int = 0, error: BaseException | None = None) -> Events:
+        """What was handed out has been performed; `sent` bytes of the `FileRange` in it have left.
+
+        Fewer than it says, because the file has shrunk or can't be read (`error`), make a `Reset`.
+        """
+        state = self._state
+        if state == states.CLOSING_LEFT or state == states.FINISHED_LEFT:
+            self._state = states.CLOSING if state == states.CLOSING_LEFT else states.FINISHED
+            return ()
+        if state != states.SENDING and state != states.ENDING and state != states.FULFILLING:
+            self._out_of_turn("delivered")
+        if not 0 <= sent <= self._announced:
+            self._out_of_turn(f"delivered({sent}), of {self._announced} bytes,")
+        self._sent += self._pending + sent
+        self._pending = 0
+        short = self._announced - sent
+        self._announced = 0
+        if state == states.SENDING:
+            if error is None and short:
+                error = EOFError(f"the file has become shorter: {short} bytes of what the head announced are missing")
+            if error is None:
+                return self._hand_out(self._rest)
+            self.report(error, "file")
+            self._response.break_off(error)
+            return self._last(Reset())
+        if error is not None:
+            self.report(error, "wire")
+            self._response.break_off(error)
+        if state == states.FULFILLING:
+            return self._fulfilled()
+        self._decide("complete")
+        return self._wind_up()
+
+    def closed(self, error: BaseException | None = None) -> Events:
+        """The file or stream has been closed, or given up; `error` is what closing it raised."""
+        need = self.need if self._state != states.IDLE and self._state != states.IDLE_LEFT else None
+        if type(need) is CloseFile:
+            self._open_files -= 1
+        elif type(need) is CloseStream:
+            self._unclosed = self._unclosed[1:]
+        else:
+            self._out_of_turn("closed")
+        if error is not None:
+            self.report(error, "closing")
+        if self._state == states.BROKEN:
+            self._ask_to_close()
+            return ()
+        if self._state == states.PASSING_OVER:
+            assert self._lookup is not None  # a sibling is one of a file that was looked for
+            return self._take_step(self._lookup.passed_over)
+        return self._wind_up()
+
+    def disconnected(self, sent: int = 0, unsent: int = 0) -> Events:
+        """The client has gone, or what was handed out can't be sent. Idempotent, never raises.
+
+        `sent` bytes of the `FileRange` under way had left before. Of the chunks that were handed out, `unsent` bytes
+        still waited to be sent together with later ones. The answer to the need of this moment may still come, and is
+        absorbed.
+        """
+        state = self._state
+        # What was handed out last has not been counted yet.
+        self._sent -= min(max(unsent - self._pending, 0), self._sent)
+        if state == states.IDLE:
+            self._state = states.IDLE_LEFT
+        elif state == states.OPENING or state == states.OPENING_SIBLING or state == states.LISTING:
+            self._decide("disconnected")
+            self._state = states.OPENING_LEFT
+        elif state == states.PASSING_OVER:
+            self._decide("disconnected")
+            self._state = states.CLOSING  # and the need stays what it is
+        elif state == states.HEADING or state == states.STREAMING or state == states.FULFILLED:
+            self._decide("complete" if state == states.FULFILLED else "disconnected")
+            self._ask_to_close()
+            self._state = states.STREAMING_LEFT
+        elif state == states.SENDING or state == states.ENDING or state == states.FULFILLING:
+            self._sent += min(max(sent, 0), self._announced)
+            self._decide("disconnected")
+            events = self._wind_up()
+            self._state = states.FINISHED_LEFT if type(self.need) is Finished else states.CLOSING_LEFT
+            return events
+        return ()
+
+    def _hand_out(self, events: Sequence[Event]) -> Events:
+        """Up to the next `FileRange`, which has to be delivered before the rest can follow; or all of them."""
+        for index, event in enumerate(events):
+            if type(event) is Chunk:
+                self._pending += len(event.data)
+            elif type(event) is FileRange:
+                self._announced = event.count
+                self._rest = events[index + 1 :]
+                self._state = states.SENDING
+                self.need = Deliver()
+                return tuple(events[: index + 1])
+        return self._last(*events)
+
+    def _last(self, *events: Event) -> Events:
+        """Hand out the end of the response; believe in it when it has been delivered."""
+        self._state = states.ENDING
+        self.need = Deliver()
+        return events
+
+    def _decide(self, kind: OutcomeKind) -> None:
+        """Fix the outcome. What the application failed at counts, even where the client has left."""
+        response = self._response
+        if self._calls is None:
+            kind = "failed" if response.failed else kind
+            self._calls = response.finish(kind, self._sent, self._exchange.runtime.monotonic())
+
+    def _wind_up(self) -> Events:
+        """Ask for the next thing to be closed; when there is none, hand out the deferred work and finish."""
+        if self._ask_to_close():
+            self._state = states.CLOSING
+            return ()
+        self._state = states.FINISHED
+        return (Deferred(tuple(self._calls)),) if self._calls else ()
+
+    def _ask_to_close(self) -> bool:
+        if self._open_files:
+            self.need = CloseFile()
+        elif self._unclosed:
+            self.need = CloseStream(self._unclosed[0])
+        else:
+            self.need = Finished(self._outcome())
+            return False
+        return True
+
+    def _outcome(self) -> Outcome:
+        self._decide("disconnected")
+        outcome = self._response.outcome
+        assert outcome is not None  # _decide has made it
+        return outcome
+
+    def report(self, error: BaseException, what: str) -> None:
+        """Tell the application of an error, with the request that it belongs to; `what` went wrong."""
+        self._response.report_error(error, f"{what} of {self._exchange.request.method} {self._exchange.request.path!r}")
+
+    def _out_of_turn(self, call: str) -> NoReturn:
+        """Poison the machine. Its deferred work is lost with it: nobody can say what the driver has done."""
+        state = self._state
+        need = self.need if state != states.IDLE and state != states.IDLE_LEFT else "start()"
+        error = LocalProtocolError(
+            f"{call} was called in state {states.NAMES[state]}, when the machine waits for {need!r}; "
+            "after this only what is open can be closed"
+        )
+        self._response.break_off(error)
+        self._ask_to_close()
+        self._state = states.BROKEN
+        raise error
 
 
 def _too_long(size: int) -> ValueError:

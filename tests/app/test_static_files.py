@@ -11,7 +11,7 @@ import pytest
 
 from heaven_core import App, Context, Request, Response
 from heaven_core.app.static_files import HASHED
-from heaven_core.machine.opening import MOVED
+from heaven_core.machine.file_lookup import MOVED
 from heaven_core.testing import Client, Disk, Exchange
 from tests.handlers.kit import fields_of, loose
 

@@ -1,0 +1,181 @@
+"""What goes out for a body whose size is known: all of it, parts of it, or none (RFC 9110 §13 to §15).
+
+These are functions of an `Exchange`. They know no state of the machine and wait for nothing: each returns the events
+from `Start` to `End`, or raises `ValueError` for a head that the handler has made impossible.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, Protocol, final
+
+from heaven_core.http.conditional import PRECONDITION_FAILED, Conditions, precondition
+from heaven_core.http.framing import frame
+from heaven_core.http.headers import Field
+from heaven_core.http.ranges import Partial, partial_fields, partial_of, spans_of
+from heaven_core.http.validators import Validators, validators_of, weak_tag_of
+from heaven_core.machine.trace import Recorder, explain_head, explain_refusal
+from heaven_core.message.draft import Answer
+from heaven_core.protocol.events import Chunk, End, Event, FileRange, Start
+from heaven_core.runtime import Runtime
+
+__all__ = [
+    "Exchange",
+    "RequestHead",
+    "begin",
+    "plan_buffered",
+    "plan_file",
+    "plan_head",
+    "plan_refusal",
+    "plan_text",
+    "validated",
+]
+
+_ACCEPT_RANGES: Final[Field] = (b"accept-ranges", b"bytes")
+
+
+class RequestHead(Conditions, Protocol):
+    """What the machine wants to know of a request."""
+
+    @property
+    def path(self) -> str:
+        """The path, for reports."""
+        ...
+
+
+@final
+class Exchange:
+    """What a decision depends on: the response, the request that it answers, the runtime, and who is told why."""
+
+    __slots__ = ("method", "record", "request", "response", "runtime")
+
+    def __init__(self, response: Answer, request: RequestHead, runtime: Runtime, record: Recorder | None) -> None:
+        self.response: Final = response
+        self.request: Final = request
+        self.method: Final = request.method
+        self.runtime: Final = runtime
+        self.record: Final = record
+
+    def head(self, fields: list[Field], length: int | None, content_type: bytes | None) -> Start:
+        """The head as it would go out. Raises `ValueError` where the handler has asked for an impossible one."""
+        response = self.response
+        lines, follows = frame(self.method, response.code, fields, length, content_type)
+        return Start(response.code, lines, follows, response.closing)
+
+
+def begin(exchange: Exchange, start: Start) -> Start:
+    """`start`, which is final now: whoever wants to know hears how it came about."""
+    if exchange.record is not None:
+        explain_head(exchange.method, exchange.response, start, exchange.record)
+    return start
+
+
+def validated(exchange: Exchange, fields: list[Field], date_replaced: bool = False) -> tuple[list[Field], Validators]:
+    """A copy of the lines in which no date lies in the future, and the validators among them."""
+    fields = fields.copy()
+    runtime = exchange.runtime
+    return fields, validators_of(fields, runtime.wall(), runtime.date_lag, date_replaced)
+
+
+def plan_buffered(exchange: Exchange, data: bytes) -> list[Event]:
+    """The events of a body that is in memory, or of the 304, 412 or 416 that the request makes of it."""
+    response = exchange.response
+    fields = response.fields
+    if response.tagged and 200 <= response.code <= 299 and all(name != b"etag" for name, _ in fields):
+        fields = [*fields, (b"etag", weak_tag_of(data))]
+    fields, current = validated(exchange, fields)
+    refusal = plan_refusal(exchange, fields, current)
+    if refusal is not None:
+        return refusal
+    size = len(data)
+    ranges = response.sliceable
+    return _plan_sized(exchange, fields, size, response.content_type, current, ranges, lambda part: _cut(data, part))
+
+
+def plan_file(
+    exchange: Exchange, fields: list[Field], size: int, content_type: bytes, date_replaced: bool
+) -> list[Event]:
+    """The events of an open file of `size` bytes, or of the 304, 412 or 416 that the request makes of it."""
+    fields, current = validated(exchange, fields, date_replaced)
+    refusal = plan_refusal(exchange, fields, current)
+    if refusal is not None:
+        return refusal
+    return _plan_sized(exchange, fields, size, content_type, current, True, _file_ranges)
+
+
+def plan_refusal(exchange: Exchange, fields: list[Field], current: Validators) -> list[Event] | None:
+    """The events of the 304 or 412 that a precondition makes of the response; `None` where it holds (§13.2)."""
+    response = exchange.response
+    status = precondition(exchange.request, response.code, current, exchange.runtime.wall())
+    if status is None:
+        return None
+    if exchange.record is not None:
+        explain_refusal(status, exchange.record)
+    if status == 304:
+        response.code = status
+        return plan_head(exchange, fields, None, None)
+    return plan_text(exchange, status, PRECONDITION_FAILED)
+
+
+def plan_head(exchange: Exchange, fields: list[Field], length: int | None, content_type: bytes | None) -> list[Event]:
+    """The events of a response that has no content: to HEAD, and with 204, 205 and 304."""
+    return [begin(exchange, exchange.head(fields, length, content_type)), End()]
+
+
+def plan_text(exchange: Exchange, status: int, text: str, *lines: Field) -> list[Event]:
+    """The events of a short text that takes the place of the body that was set."""
+    response = exchange.response
+    response.become(status, text)
+    for line in lines:
+        response.append(line)
+    return plan_buffered(exchange, response.encode())
+
+
+def _plan_sized(
+    exchange: Exchange,
+    fields: list[Field],
+    size: int,
+    content_type: bytes | None,
+    current: Validators,
+    ranges: bool,
+    cut: Callable[[Partial], list[Event]],
+) -> list[Event]:
+    """The whole, or those ranges of it that the request asks for (RFC 9110 §14)."""
+    response = exchange.response
+    given = next((value for name, value in fields if name == b"accept-ranges"), None)
+    ranges = ranges and response.code == 200 and response.most_ranges > 0 and given in (None, b"bytes")
+    if ranges and given is None:
+        fields.append(_ACCEPT_RANGES)
+    partial = Partial(((0, size),), size)
+    start = exchange.head(fields, size, content_type)
+    if ranges:
+        now = exchange.runtime.wall()
+        spans = spans_of(exchange.request, 200, fields, size, current, now, response.most_ranges)
+        if spans == []:
+            return _plan_unsatisfiable(exchange, size)
+        if spans is not None:
+            typed = next((value for name, value in fields if name == b"content-type"), content_type)
+            partial = partial_of(spans, size, typed, exchange.runtime.token())
+            response.code = 206
+            start = exchange.head(partial_fields(fields, partial), partial.length, partial.content_type or content_type)
+    begin(exchange, start)
+    return [start, *cut(partial), End()] if start.length else [start, End()]
+
+
+def _plan_unsatisfiable(exchange: Exchange, size: int) -> list[Event]:
+    """RFC 9110 §15.5.17: none of the ranges lies in the representation, and this is how long it is."""
+    if exchange.record is not None:
+        explain_refusal(416, exchange.record)
+    return plan_text(exchange, 416, "416 Range Not Satisfiable\n", (b"content-range", b"bytes */%d" % size))
+
+
+def _cut(data: bytes, partial: Partial) -> list[Event]:
+    pieces = [piece if isinstance(piece, bytes) else data[piece[0] : piece[1]] for piece in partial.pieces]
+    return [Chunk(pieces[0] if len(pieces) == 1 else b"".join(pieces))]
+
+
+def _file_ranges(partial: Partial) -> list[Event]:
+    return [
+        Chunk(piece) if isinstance(piece, bytes) else FileRange(piece[0], piece[1] - piece[0])
+        for piece in partial.pieces
+    ]
