@@ -16,7 +16,7 @@ from heaven_core.errors import (
     UnsupportedMediaType,
 )
 from heaven_core.http.event_stream import ServerSentEvent
-from heaven_core.http.headers import Headers, ResponseHeaders
+from heaven_core.http.headers import Headers
 from heaven_core.http.validators import AUTO
 from heaven_core.machine.machine import Machine
 from heaven_core.machine.trace import Note
@@ -24,6 +24,7 @@ from heaven_core.message.context import Context, Key
 from heaven_core.message.replay import Replay
 from heaven_core.message.request import BodyReader, Request
 from heaven_core.message.response import Response
+from heaven_core.message.response_headers import ResponseHeaders
 from heaven_core.protocol.events import Chunk, Deferred, DeferredCall, DeferRunner, End, Event, FileRange, Reset, Start
 from heaven_core.protocol.needs import (
     BinaryFile,

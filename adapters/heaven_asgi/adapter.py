@@ -20,7 +20,7 @@ from heaven_core.app.app import App
 from heaven_core.machine.fast_path import render
 from heaven_core.machine.machine import Machine
 from heaven_core.message.request import Request
-from heaven_core.message.response import Response
+from heaven_core.message.response import Response, draft_of
 from heaven_core.protocol.events import DeferredCall
 from heaven_core.protocol.outcome import OutcomeKind
 from heaven_io.deferred import MAX_RUNNING, MAX_WAITING, TaskGroupRunner, hand_over, run_calls
@@ -94,33 +94,34 @@ class ASGIAdapter:
         inbox = Inbox(receive) if has_body(scope) else None
         request = request_of(scope, inbox)
         response = app.response(self._runtime)
+        draft = draft_of(response)
         try:
             await app.respond(request, response, self._runtime, run_in_thread)
         except GeneratorExit:
             raise  # the event loop is closed already: nothing can be awaited any more
         except BaseException:
             # A cancellation. Nothing goes out, and what the response holds still has to be closed.
-            response.gone = True
+            draft.lose_client()
             with anyio.CancelScope(shield=True):
                 await self._through_machine(request, response, inbox or Departure(receive), scope, send)
             raise
-        rendered = None if app.observers else render(response, request.method)
+        rendered = None if app.observers else render(draft, request.method)
         if rendered is None:
             await self._through_machine(request, response, inbox or Departure(receive), scope, send)
             return
         fields, body = rendered
-        if response.closing and scope["http_version"] in HTTP1:
+        if draft.options.close and scope["http_version"] in HTTP1:
             fields.append((b"connection", b"close"))
         sent = False
         try:
-            await send({"type": "http.response.start", "status": response.code, "headers": fields})
+            await send({"type": "http.response.start", "status": draft.status, "headers": fields})
             await send({"type": "http.response.body", "body": body})
             sent = True
         except OSError:
             pass  # the client has gone, and there is nobody to tell
         finally:
-            kind: OutcomeKind = "failed" if response.failed else "complete" if sent else "disconnected"
-            calls = response.finish(kind, len(body) if sent else 0, self._runtime.monotonic())
+            kind: OutcomeKind = "failed" if draft.failed else "complete" if sent else "disconnected"
+            calls = draft.finish(kind, len(body) if sent else 0, self._runtime.monotonic())
             if calls:
                 with anyio.CancelScope(shield=True):
                     await self._defer(calls)

@@ -17,6 +17,7 @@ from heaven_core.app.router import Pattern
 from heaven_core.app.routes import Endpoint, ErrorKey, Handler, Registry, Schemas
 from heaven_core.app.static_files import HASHED, Directory
 from heaven_core.message.context import Context, Store
+from heaven_core.message.draft import Draft
 from heaven_core.message.request import Request
 from heaven_core.message.response import Response
 from heaven_core.protocol.events import DeferRunner
@@ -193,7 +194,7 @@ class App(Store):
 
     def response(self, runtime: Runtime) -> Response:
         """A fresh response, at the arrival of its request."""
-        return Response(self._registry, runtime.monotonic())
+        return Response(Draft(self._registry, runtime))
 
     def respond(
         self,

@@ -17,7 +17,7 @@ from heaven_core.app.routes import Registry
 from heaven_core.errors import ClientDisconnected, ClientError, MethodNotAllowed, NotFound
 from heaven_core.message.context import Context
 from heaven_core.message.request import Request
-from heaven_core.message.response import Response
+from heaven_core.message.response import Response, draft_of
 from heaven_core.runtime import Runtime
 from heaven_core.schema.schema import Schema
 
@@ -40,8 +40,9 @@ async def respond(
     driver then still has to close what the response holds, by `Machine.disconnected()` and `start()`.
     """
     context = Context()
-    response.request = request
-    response.runtime = runtime
+    draft = draft_of(response)
+    draft.request = request
+    draft.runtime = runtime
     method = request.method
     match = registry.router.find(method, request.path)
     plan: Plan | None
@@ -56,7 +57,7 @@ async def respond(
             plan = registry.plan_of(endpoint, method)
         if not plan.certain:
             plan = plan.for_path(request.path)
-        response.schema = endpoint.schema
+        draft.schema = endpoint.schema
     if request.reader is not None:
         request.limit = registry.max_body_size
     after = plan.after
@@ -68,9 +69,9 @@ async def respond(
             result = step.hook(request, response, context) if call is None else await call(request, response, context)
             if result is not None:
                 await settle(result, step.hook)
-            if response.refusal is not None:
+            if draft.refusal is not None:
                 break
-            response.mark()
+            draft.mark()
         else:
             if endpoint is None:
                 _answer_without_route(registry, request, response)
@@ -89,11 +90,11 @@ async def respond(
                     result = endpoint.handler(request, response, context)
                 if result is not None:
                     await settle(result, endpoint.handler)
-            if after and response.refusal is None:
+            if after and draft.refusal is None:
                 steps, after = after, ()  # each runs once, also where one of them makes a 400
                 await _run_after(steps, request, response, context)
-        if response.refusal is None:
-            response.encode()
+        if draft.refusal is None:
+            draft.encode()
     except BaseException as error:
         await _recover(error, registry, request, response, context, runtime, after)
 
@@ -104,12 +105,13 @@ def _decode(schema: Schema, request: Request[object]) -> None:
 
 
 async def _run_after(steps: tuple[Step, ...], request: Request[object], response: Response, context: Context) -> None:
+    draft = draft_of(response)
     for step in steps:
         call = step.async_hook
         result = step.hook(request, response, context) if call is None else await call(request, response, context)
         if result is not None:
             await settle(result, step.hook)
-        if response.refusal is not None:
+        if draft.refusal is not None:
             return
 
 
@@ -133,28 +135,29 @@ async def _recover(
     after: tuple[Step, ...],
 ) -> None:
     where = f"{request.method} {request.path!r}"
-    if response.refusal is not None:
+    draft = draft_of(response)
+    if draft.refusal is not None:
         beside = beside_abort(error)
         failure, cancellation = split_exceptions(beside)
         if failure is not None:
-            response.report_error(failure, where)
+            draft.report_error(failure, where)
         if cancellation is not None:
             raise cancellation
         return
     if is_only(error, ClientDisconnected):
-        response.gone = True
+        draft.lose_client()
         return
     # An abort that is not this response's own counts for nothing beside another error.
     error = beside_abort(error) or RuntimeError("Abort was raised, but not by this response: call res.abort()")
     if not isinstance(error, Exception):
         raise error
     await refuse(error, registry, request, response, context, runtime, where)
-    if isinstance(error, ClientError) and response.is_open and not response.failed:
-        # The answers to a request that can't be served are the application's, too: the after-hooks see them.
-        response.encoded = None  # the after-hooks may still change the page, and its status
-        try:
+    try:
+        if isinstance(error, ClientError) and draft.is_open and not draft.failed:
+            # The answers to a request that can't be served are the application's, too: the after-hooks see them.
+            draft.encoded = None  # they may still change the page, and its status
             await _run_after(after, request, response, context)
-            if response.is_open:
-                response.encode()
-        except BaseException as another:
-            await _recover(another, registry, request, response, context, runtime, ())
+        if draft.is_open:
+            draft.encode()
+    except BaseException as another:
+        await _recover(another, registry, request, response, context, runtime, ())

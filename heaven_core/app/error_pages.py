@@ -11,7 +11,7 @@ from heaven_core.app.routes import Handler, Registry
 from heaven_core.errors import ClientError, MethodNotAllowed, UnprocessableContent
 from heaven_core.message.context import Context
 from heaven_core.message.request import Request
-from heaven_core.message.response import Response
+from heaven_core.message.response import Response, draft_of
 from heaven_core.runtime import Runtime
 
 __all__ = ["refuse"]
@@ -33,25 +33,26 @@ async def refuse(
 
     A failure of the application is reported, unless an error handler has made an answer below 500 of it.
     """
-    response.error = error
+    draft = draft_of(response)
+    draft.error = error
     status = 500
     try:
         if isinstance(error, ClientError):
             _describe(error, response)
             status = error.status
         else:
-            response.fail(error, runtime.describe)
+            draft.fail(error, runtime.describe)
     except Exception as broken:  # a class of the application's own with an impossible status, detail or Allow
         broken.__context__ = error
         error = broken
-        response.fail(error, runtime.describe)
+        draft.fail(error, runtime.describe)
     handler = registry.error_handler(error, status)
     if handler is not None:
         await _run(handler, request, response, context, runtime, where)
-        if response.code < 500:
-            response.failed = False
-    if response.failed:
-        response.report_error(error, where)
+        if draft.status < 500:
+            draft.failed = False
+    if draft.failed:
+        draft.report_error(error, where)
 
 
 async def _run(
@@ -62,21 +63,22 @@ async def _run(
     runtime: Runtime,
     where: str,
 ) -> None:
+    draft = draft_of(response)
     try:
         result = handler(request, response, context)
         if result is not None:
             await settle(result, handler)
-        if response.refusal is None:
-            response.encode()
+        if draft.refusal is None:
+            draft.encode()
     except BaseException as error:
-        beside = error if response.refusal is None else beside_abort(error)
+        beside = error if draft.refusal is None else beside_abort(error)
         if beside is None:
             return
         if not isinstance(beside, Exception):
             raise beside from None
-        response.report_error(beside, f"the error handler for {where}")
-        if response.refusal is None:
-            response.fail(beside, runtime.describe)
+        draft.report_error(beside, f"the error handler for {where}")
+        if draft.refusal is None:
+            draft.fail(beside, runtime.describe)
 
 
 def _describe(error: ClientError, response: Response) -> None:
@@ -86,7 +88,7 @@ def _describe(error: ClientError, response: Response) -> None:
     detail = f": {error.detail}" if error.detail and status not in (404, 405) else ""
     # The client's own text may be in it, and JSON can carry a lone surrogate, which UTF-8 can't.
     text = f"{status}{_PHRASES.get(status, '')}{detail}\n".encode("utf-8", "replace").decode()
-    response.roll_back(status, text)
+    draft_of(response).roll_back(status, text)
     if isinstance(error, UnprocessableContent):
         response.body = list(error.problems)
     elif isinstance(error, MethodNotAllowed):

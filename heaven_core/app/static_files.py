@@ -14,7 +14,7 @@ from heaven_core.message.bodies import DirectorySource, FileSource, path_text
 from heaven_core.message.context import Context
 from heaven_core.message.html import is_hidden
 from heaven_core.message.request import Request
-from heaven_core.message.response import Response
+from heaven_core.message.response import Response, draft_of
 
 __all__ = ["HASHED", "Directory"]
 
@@ -58,21 +58,22 @@ class Directory:
 
     def serve(self, req: Request[object], res: Response, ctx: Context) -> None:
         """The handler. The path is what the route's `*` stands for, and nothing for the directory itself."""
+        draft = draft_of(res)
         path = str(req.params.get("*", ""))
         if not self._hidden and any(map(is_hidden, path.split("/"))):
-            res.become(404, NOT_FOUND)
+            draft.become(404, NOT_FOUND)
             return
         last = path.rpartition("/")[2]
         location = _with_slash(req) if self._has_directories else None
         if last:
             # What looks as if it had been built is no page of an application, and must not be taken for one.
             fallback = None if self._is_hashed(last) else self._fallback_file()
-            res.take(self._file(path, directory_location=location, otherwise=fallback))
+            draft.set_source(self._file(path, directory_location=location, otherwise=fallback))
         elif location is not None and not req.raw_path.endswith(b"/"):
-            res.become(308, MOVED)
-            res.append((b"location", location))
+            draft.become(308, MOVED)
+            draft.append((b"location", location))
         else:
-            res.take(self._file_in_directory(path, req))
+            draft.set_source(self._file_in_directory(path, req))
 
     @property
     def _has_directories(self) -> bool:

@@ -11,9 +11,21 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, final
 
 from heaven_core._typing import override
-from heaven_core.errors import MissingValue, ResponseStarted
+from heaven_core.errors import MissingValue
 
-__all__ = ["Field", "Fields", "Headers", "ResponseHeaders", "check_name", "check_value"]
+__all__ = [
+    "Field",
+    "Fields",
+    "Headers",
+    "check_name",
+    "check_value",
+    "field_name",
+    "find_value",
+    "find_values",
+    "is_single",
+    "new_vary_members",
+    "replace_line",
+]
 
 Field = tuple[bytes, bytes]
 Fields = Sequence[Field]
@@ -110,26 +122,23 @@ def _what_is_wrong(value: str) -> str:
     return "has a control character, which could end the field and forge another (RFC 9110 §5.5)"
 
 
+@final
 class Headers:
-    """A case-insensitive multimap of header lines, in order. Values are `str`, decoded as ISO 8859-1."""
+    """A case-insensitive multimap of the header lines that were received, in order. Values are `str`, of ISO 8859-1."""
 
     __slots__ = ("fields",)
 
     def __init__(self, fields: Iterable[Field] = ()) -> None:
-        self.fields: list[Field] = list(fields)
+        self.fields: Final = list(fields)
 
     def get(self, name: str, default: str | None = None) -> str | None:
         """The value of the first line called `name`, else `default`."""
-        key = _key(name)
-        for line_name, value in self.fields:
-            if line_name == key:
-                return value.decode("latin-1")
-        return default
+        value = find_value(self.fields, name)
+        return default if value is None else value
 
     def get_all(self, name: str) -> list[str]:
         """The values of all lines called `name`, in order."""
-        key = _key(name)
-        return [value.decode("latin-1") for line_name, value in self.fields if line_name == key]
+        return find_values(self.fields, name)
 
     def __getitem__(self, name: str) -> str:
         """The first value. Raises `MissingValue`, a `KeyError` that becomes a 400 if nobody catches it."""
@@ -151,99 +160,53 @@ class Headers:
 
     @override
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.fields!r})"
+        return f"Headers({self.fields!r})"
 
 
-@final
-class ResponseHeaders(Headers):
-    """The header lines of a response. What is set here is checked here, and refused once the response has started."""
-
-    __slots__ = ("_shared", "refusal")
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._shared = False
-        self.refusal: str | None = None
-
-    @override
-    def __getitem__(self, name: str) -> str:
-        """The first value. Raises `KeyError`: what the response lacks is no mistake of the client's."""
-        value = self.get(name)
-        if value is None:
-            raise KeyError(f"the response has no header {name}")
-        return value
-
-    def add(self, name: str, value: str | int) -> None:
-        """Add one line.
-
-        A field that may stand only once (Content-Type, Location, ETag, ...) is replaced, and Vary takes only the
-        members that it does not have yet. Raises `TypeError` and `ValueError` as `check_name` and `check_value` do,
-        and `ResponseStarted`.
-        """
-        line_name = check_name(name)
-        if line_name in _SINGLE:
-            self.set(name, value)
-            return
-        line_value = check_value(name, value)
-        if line_name == b"vary":
-            line_value = self.new_members(line_value)
-            if not line_value:
-                return
-        self._own().append((line_name, line_value))
-
-    def set(self, name: str, value: str | int) -> None:
-        """Replace every line called `name` by one, in the place of the first. Raises as `add` does."""
-        line = (check_name(name), check_value(name, value))
-        if line[0] == b"content-length" and not line[1].isdigit():
-            raise ValueError(f"the value of {name} must be a number of bytes, 0 or more: {value!r}")
-        self.replace_line(line)
-
-    def remove(self, name: str) -> None:
-        """Take every line called `name` away; none is no error. Raises `ResponseStarted`."""
-        key = _key(name)
-        self._own()[:] = [line for line in self.fields if line[0] != key]
-
-    def replace_line(self, line: Field) -> None:
-        """`set` for a line that was checked before."""
-        fields = self._own()
-        for index, (name, _) in enumerate(fields):
-            if name == line[0]:
-                fields[index] = line
-                fields[index + 1 :] = [other for other in fields[index + 1 :] if other[0] != line[0]]
-                return
-        fields.append(line)
-
-    def share(self) -> list[Field]:
-        """The lines as they are now, for a snapshot: the next change works on a copy."""
-        self._shared = True
-        return self.fields
-
-    def restore(self, fields: list[Field]) -> None:
-        """Go back to what `share` gave, whatever the response has been through since."""
-        self.fields = fields
-        self._shared = True
-
-    def _own(self) -> list[Field]:
-        if self.refusal is not None:
-            raise ResponseStarted(self.refusal)
-        if self._shared:
-            self.fields = self.fields.copy()
-            self._shared = False
-        return self.fields
-
-    def new_members(self, value: bytes) -> bytes:
-        """Of the members of a Vary value, those that no line has yet (RFC 9110 §12.5.5); all of them after a `*`."""
-        known = {member.strip().lower() for name, line in self.fields if name == b"vary" for member in line.split(b",")}
-        if b"*" in known:
-            return b""
-        new: list[bytes] = []
-        for member in value.split(b","):
-            name = member.strip()
-            if name and name.lower() not in known:
-                known.add(name.lower())
-                new.append(name)
-        return b", ".join(new)
-
-
-def _key(name: str) -> bytes:
+def field_name(name: str) -> bytes:
+    """The lower-case form that lines have, of any text: one that is no name is found in no line."""
     return name.lower().encode("latin-1", "replace")
+
+
+def find_value(fields: Fields, name: str) -> str | None:
+    """The value of the first line called `name`, `None` if there is none."""
+    key = field_name(name)
+    for line_name, value in fields:
+        if line_name == key:
+            return value.decode("latin-1")
+    return None
+
+
+def find_values(fields: Fields, name: str) -> list[str]:
+    """The values of all lines called `name`, in order."""
+    key = field_name(name)
+    return [value.decode("latin-1") for line_name, value in fields if line_name == key]
+
+
+def is_single(name: bytes) -> bool:
+    """Whether setting this field again replaces it: it can't be a list, or only one of it makes sense."""
+    return name in _SINGLE
+
+
+def replace_line(fields: list[Field], line: Field) -> None:
+    """Put `line` in the place of the first of its name, and take the others of that name away."""
+    for index, (name, _) in enumerate(fields):
+        if name == line[0]:
+            fields[index] = line
+            fields[index + 1 :] = [other for other in fields[index + 1 :] if other[0] != line[0]]
+            return
+    fields.append(line)
+
+
+def new_vary_members(fields: Fields, value: bytes) -> bytes:
+    """Of the members of a Vary value, those that no line has yet (RFC 9110 §12.5.5); none after a `*`."""
+    known = {member.strip().lower() for name, line in fields if name == b"vary" for member in line.split(b",")}
+    if b"*" in known:
+        return b""
+    new: list[bytes] = []
+    for member in value.split(b","):
+        name = member.strip()
+        if name and name.lower() not in known:
+            known.add(name.lower())
+            new.append(name)
+    return b", ".join(new)

@@ -77,10 +77,10 @@ class FileLookup:
             return self._send(source, info, self._codings[0])
         self._found = info
         if source.precompressed:
-            response = self._exchange.response
-            if any(name == b"content-encoding" for name, _ in response.fields):
+            draft = self._exchange.draft
+            if any(name == b"content-encoding" for name, _ in draft.fields):
                 raise ValueError(_ENCODED_ALREADY)
-            response.vary_on(b"Accept-Encoding")
+            draft.vary_on(b"Accept-Encoding")
             self._codings = wanted_codings(self._exchange.request.headers.get_all("Accept-Encoding"))
         return self._try_sibling(source, info)
 
@@ -110,9 +110,9 @@ class FileLookup:
         """These are in the directory."""
         source = self._source
         assert type(source) is DirectorySource  # a file is opened
-        response = self._exchange.response
-        response.show(listing_page(source.title, entries, source.hidden))
-        return plan_buffered(self._exchange, response.encode())
+        draft = self._exchange.draft
+        draft.show(listing_page(source.title, entries, source.hidden))
+        return plan_buffered(self._exchange, draft.encode())
 
     def _try_sibling(self, source: FileSource, found: FileInfo) -> Step:
         """Ask for the next sibling that the client would take; where there is none, send the file itself."""
@@ -124,6 +124,6 @@ class FileLookup:
         exchange = self._exchange
         if coding is not None and exchange.record is not None:
             explain_coding(coding.name, exchange.record)
-        fields, replaced = file_fields(source, info, exchange.response.fields, exchange.runtime, coding)
+        fields, replaced = file_fields(source, info, exchange.draft.fields, exchange.runtime, coding)
         # A compressor keeps the date of what it compresses: such a date does not say which of the two a client has.
         return plan_file(exchange, fields, info.size, source.content_type, replaced or source.precompressed)

@@ -28,7 +28,8 @@ from heaven_core.machine.plan import (
 )
 from heaven_core.machine.trace import Recorder
 from heaven_core.message.bodies import AnyIterable, FileSource, StreamSource, held_by
-from heaven_core.message.draft import NO_FIELDS, Answer, encode_item
+from heaven_core.message.draft import NO_FIELDS, STARTED
+from heaven_core.message.response import Response, draft_of
 from heaven_core.protocol.events import Chunk, Deferred, DeferredCall, End, Event, FileRange, Reset
 from heaven_core.protocol.needs import CloseFile, CloseStream, Deliver, Entry, FileInfo, Finished, Need, NextItem
 from heaven_core.protocol.outcome import Outcome, OutcomeKind
@@ -55,20 +56,20 @@ class Machine(Generic[S]):
     """
 
     __slots__ = (
-        "_adopt", "_announced", "_calls", "_exchange", "_left", "_lookup", "_open_files", "_pending", "_response",
+        "_adopt", "_announced", "_calls", "_exchange", "_left", "_lookup", "_open_files", "_pending", "_draft",
         "_rest", "_sent", "_state", "_stream", "_stream_lines", "_unclosed", "need",
     )  # fmt: skip
 
     def __init__(
         self,
-        response: Answer,
+        response: Response,
         request: RequestHead,
         runtime: Runtime,
         adopt: Callable[[AnyIterable], S],
         record: Recorder | None = None,
     ) -> None:
-        self._exchange: Final = Exchange(response, request, runtime, record)
-        self._response: Final = response
+        self._draft: Final = draft_of(response)
+        self._exchange: Final = Exchange(self._draft, request, runtime, record)
         self._adopt: Final = adopt
         self._state = states.IDLE
         self._lookup: FileLookup | None = None  # where a file is the body
@@ -92,29 +93,29 @@ class Machine(Generic[S]):
         state = self._state
         if state != states.IDLE and state != states.IDLE_LEFT:
             self._out_of_turn("start")
-        response = self._response
+        draft = self._draft
         exchange = self._exchange
         # From here on the decisions are taken: what a step of the stream, or a task that is still about, would change
         # now could no longer be honoured, and an abort in a step would end the driver. The head itself follows later.
-        response.start()
-        source = response.source
+        draft.refusal = STARTED
+        source = draft.source
         held = None if source is None else held_by(source)
         in_use = () if held is None else (held,)
-        self._unclosed = tuple([self._adopt(iterable) for iterable in (*in_use, *(response.released or ()))])
-        if state == states.IDLE_LEFT or response.gone:
+        self._unclosed = tuple([self._adopt(iterable) for iterable in (*in_use, *(draft.released or ()))])
+        if state == states.IDLE_LEFT or draft.gone:
             return self._wind_up()
         try:
-            data = response.encode()
+            data = draft.encode()
         except Exception as error:
             return self._fail(error, "body")
         if source is None:
             return self._take_step(lambda: plan_buffered(exchange, data))
-        if not has_content("GET", response.code):
-            return self._take_step(lambda: plan_head(exchange, response.fields, None, None))
+        if not has_content("GET", draft.status):
+            return self._take_step(lambda: plan_head(exchange, draft.fields, None, None))
         if type(source) is FileSource:
             self._lookup = FileLookup(exchange, source)
             return self._take_step(self._lookup.begin)
-        if response.tagged:
+        if draft.auto_etag:
             return self._fail(TypeError("res.etag = AUTO needs a body that is known: give the stream a tag"), "headers")
         fields, current = validated(exchange, self._stream_fields(source))
         try:
@@ -174,8 +175,8 @@ class Machine(Generic[S]):
     def _fail(self, error: BaseException, where: str) -> Events:
         """The application or the disk has failed before the head: a 500."""
         self.report(error, where)
-        self._response.fail(error, self._exchange.runtime.describe)
-        return self._hand_out(plan_buffered(self._exchange, self._response.encode()))
+        self._draft.fail(error, self._exchange.runtime.describe)
+        return self._hand_out(plan_buffered(self._exchange, self._draft.encode()))
 
     def produced(self, item: object) -> Events:
         """The stream has yielded `item`."""
@@ -183,7 +184,7 @@ class Machine(Generic[S]):
         if source is None:
             return self._absorb()
         try:
-            data = item if type(item) is bytes and not source.sse else encode_item(item, source.sse, self._response)
+            data = item if type(item) is bytes and not source.sse else self._draft.encode_item(item, source.sse)
         except Exception as error:
             return self._break_off(error)
         size = len(data)
@@ -283,7 +284,7 @@ class Machine(Generic[S]):
         return source
 
     def _fulfilled(self) -> Events:
-        if self._response.failed:
+        if self._draft.failed:
             return self._last(Reset())
         source = self._stream
         assert source is not None  # what was promised was promised for it
@@ -296,7 +297,7 @@ class Machine(Generic[S]):
         return ()
 
     def _stream_fields(self, source: StreamSource) -> list[Field]:
-        fields = self._response.fields
+        fields = self._draft.fields
         if not source.sse:
             return fields
         given = {name for name, _ in fields}
@@ -321,7 +322,7 @@ class Machine(Generic[S]):
         if self._state == states.HEADING:
             return self._fail(error, "stream")
         self.report(error, "stream")
-        self._response.break_off(error)
+        self._draft.break_off(error)
         return self._last(Reset())
 
     @property
@@ -352,11 +353,11 @@ class Machine(Generic[S]):
             if error is None:
                 return self._hand_out(self._rest)
             self.report(error, "file")
-            self._response.break_off(error)
+            self._draft.break_off(error)
             return self._last(Reset())
         if error is not None:
             self.report(error, "wire")
-            self._response.break_off(error)
+            self._draft.break_off(error)
         if state == states.FULFILLING:
             return self._fulfilled()
         self._decide("complete")
@@ -432,10 +433,10 @@ class Machine(Generic[S]):
 
     def _decide(self, kind: OutcomeKind) -> None:
         """Fix the outcome. What the application failed at counts, even where the client has left."""
-        response = self._response
+        draft = self._draft
         if self._calls is None:
-            kind = "failed" if response.failed else kind
-            self._calls = response.finish(kind, self._sent, self._exchange.runtime.monotonic())
+            kind = "failed" if draft.failed else kind
+            self._calls = draft.finish(kind, self._sent, self._exchange.runtime.monotonic())
 
     def _wind_up(self) -> Events:
         """Ask for the next thing to be closed; when there is none, hand out the deferred work and finish."""
@@ -457,13 +458,13 @@ class Machine(Generic[S]):
 
     def _outcome(self) -> Outcome:
         self._decide("disconnected")
-        outcome = self._response.outcome
+        outcome = self._draft.outcome
         assert outcome is not None  # _decide has made it
         return outcome
 
     def report(self, error: BaseException, what: str) -> None:
         """Tell the application of an error, with the request that it belongs to; `what` went wrong."""
-        self._response.report_error(error, f"{what} of {self._exchange.request.method} {self._exchange.request.path!r}")
+        self._draft.report_error(error, f"{what} of {self._exchange.request.method} {self._exchange.request.path!r}")
 
     def _out_of_turn(self, call: str) -> NoReturn:
         """Poison the machine. Its deferred work is lost with it: nobody can say what the driver has done."""
@@ -473,7 +474,7 @@ class Machine(Generic[S]):
             f"{call} was called in state {states.NAMES[state]}, when the machine waits for {need!r}; "
             "after this only what is open can be closed"
         )
-        self._response.break_off(error)
+        self._draft.break_off(error)
         self._ask_to_close()
         self._state = states.BROKEN
         raise error

@@ -15,7 +15,7 @@ from heaven_core.http.headers import Field
 from heaven_core.http.ranges import Partial, partial_fields, partial_of, spans_of
 from heaven_core.http.validators import Validators, validators_of, weak_tag_of
 from heaven_core.machine.trace import Recorder, explain_head, explain_refusal
-from heaven_core.message.draft import Answer
+from heaven_core.message.draft import Draft
 from heaven_core.protocol.events import Chunk, End, Event, FileRange, Start
 from heaven_core.runtime import Runtime
 
@@ -45,12 +45,12 @@ class RequestHead(Conditions, Protocol):
 
 @final
 class Exchange:
-    """What a decision depends on: the response, the request that it answers, the runtime, and who is told why."""
+    """What a decision depends on: draft, request and runtime, and the recorder that is told why."""
 
-    __slots__ = ("method", "record", "request", "response", "runtime")
+    __slots__ = ("draft", "method", "record", "request", "runtime")
 
-    def __init__(self, response: Answer, request: RequestHead, runtime: Runtime, record: Recorder | None) -> None:
-        self.response: Final = response
+    def __init__(self, draft: Draft, request: RequestHead, runtime: Runtime, record: Recorder | None) -> None:
+        self.draft: Final = draft
         self.request: Final = request
         self.method: Final = request.method
         self.runtime: Final = runtime
@@ -58,15 +58,15 @@ class Exchange:
 
     def head(self, fields: list[Field], length: int | None, content_type: bytes | None) -> Start:
         """The head as it would go out. Raises `ValueError` where the handler has asked for an impossible one."""
-        response = self.response
-        lines, follows = frame(self.method, response.code, fields, length, content_type)
-        return Start(response.code, lines, follows, response.closing)
+        draft = self.draft
+        lines, follows = frame(self.method, draft.status, fields, length, content_type)
+        return Start(draft.status, lines, follows, draft.options.close)
 
 
 def begin(exchange: Exchange, start: Start) -> Start:
     """`start`, which is final now: whoever wants to know hears how it came about."""
     if exchange.record is not None:
-        explain_head(exchange.method, exchange.response, start, exchange.record)
+        explain_head(exchange.method, exchange.draft, start, exchange.record)
     return start
 
 
@@ -79,17 +79,17 @@ def validated(exchange: Exchange, fields: list[Field], date_replaced: bool = Fal
 
 def plan_buffered(exchange: Exchange, data: bytes) -> list[Event]:
     """The events of a body that is in memory, or of the 304, 412 or 416 that the request makes of it."""
-    response = exchange.response
-    fields = response.fields
-    if response.tagged and 200 <= response.code <= 299 and all(name != b"etag" for name, _ in fields):
+    draft = exchange.draft
+    fields = draft.fields
+    if draft.auto_etag and 200 <= draft.status <= 299 and all(name != b"etag" for name, _ in fields):
         fields = [*fields, (b"etag", weak_tag_of(data))]
     fields, current = validated(exchange, fields)
     refusal = plan_refusal(exchange, fields, current)
     if refusal is not None:
         return refusal
     size = len(data)
-    ranges = response.sliceable
-    return _plan_sized(exchange, fields, size, response.content_type, current, ranges, lambda part: _cut(data, part))
+    ranges = draft.options.ranges
+    return _plan_sized(exchange, fields, size, draft.default_type, current, ranges, lambda part: _cut(data, part))
 
 
 def plan_file(
@@ -105,14 +105,14 @@ def plan_file(
 
 def plan_refusal(exchange: Exchange, fields: list[Field], current: Validators) -> list[Event] | None:
     """The events of the 304 or 412 that a precondition makes of the response; `None` where it holds (§13.2)."""
-    response = exchange.response
-    status = precondition(exchange.request, response.code, current, exchange.runtime.wall())
+    draft = exchange.draft
+    status = precondition(exchange.request, draft.status, current, exchange.runtime.wall())
     if status is None:
         return None
     if exchange.record is not None:
         explain_refusal(status, exchange.record)
     if status == 304:
-        response.code = status
+        draft.status = status
         return plan_head(exchange, fields, None, None)
     return plan_text(exchange, status, PRECONDITION_FAILED)
 
@@ -124,11 +124,10 @@ def plan_head(exchange: Exchange, fields: list[Field], length: int | None, conte
 
 def plan_text(exchange: Exchange, status: int, text: str, *lines: Field) -> list[Event]:
     """The events of a short text that takes the place of the body that was set."""
-    response = exchange.response
-    response.become(status, text)
-    for line in lines:
-        response.append(line)
-    return plan_buffered(exchange, response.encode())
+    draft = exchange.draft
+    draft.become(status, text)
+    draft.append(*lines)
+    return plan_buffered(exchange, draft.encode())
 
 
 def _plan_sized(
@@ -141,22 +140,22 @@ def _plan_sized(
     cut: Callable[[Partial], list[Event]],
 ) -> list[Event]:
     """The whole, or those ranges of it that the request asks for (RFC 9110 §14)."""
-    response = exchange.response
+    draft = exchange.draft
     given = next((value for name, value in fields if name == b"accept-ranges"), None)
-    ranges = ranges and response.code == 200 and response.most_ranges > 0 and given in (None, b"bytes")
+    ranges = ranges and draft.status == 200 and draft.options.max_ranges > 0 and given in (None, b"bytes")
     if ranges and given is None:
         fields.append(_ACCEPT_RANGES)
     partial = Partial(((0, size),), size)
     start = exchange.head(fields, size, content_type)
     if ranges:
         now = exchange.runtime.wall()
-        spans = spans_of(exchange.request, 200, fields, size, current, now, response.most_ranges)
+        spans = spans_of(exchange.request, 200, fields, size, current, now, draft.options.max_ranges)
         if spans == []:
             return _plan_unsatisfiable(exchange, size)
         if spans is not None:
             typed = next((value for name, value in fields if name == b"content-type"), content_type)
             partial = partial_of(spans, size, typed, exchange.runtime.token())
-            response.code = 206
+            draft.status = 206
             start = exchange.head(partial_fields(fields, partial), partial.length, partial.content_type or content_type)
     begin(exchange, start)
     return [start, *cut(partial), End()] if start.length else [start, End()]

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Final, TypeAlias, final
 
 from heaven_core._record import Record
-from heaven_core.message.draft import Answer
+from heaven_core.message.draft import Draft
 from heaven_core.protocol.events import Start
 
 __all__ = ["Note", "Recorder", "explain_coding", "explain_head", "explain_refusal"]
@@ -29,13 +29,13 @@ class Note(Record):
 Recorder: TypeAlias = Callable[[Note], None]
 
 
-def explain_head(method: str, answer: Answer, start: Start, record: Recorder) -> None:
+def explain_head(method: str, draft: Draft, start: Start, record: Recorder) -> None:
     """Compare what the handler set with the head that goes out, and record what was decided in between."""
     if method == "HEAD":
         record(Note("the answer to HEAD has the fields of the GET and no body", "RFC 9110 §9.3.2"))
     if start.status in (204, 205, 304):
         record(Note(f"status {start.status} has no content, so a body is dropped", "RFC 9110 §6.4.1"))
-    given = {name for name, _ in answer.fields}
+    given = {name for name, _ in draft.fields}
     sent = {name for name, _ in start.fields}
     for name in sorted(given - sent):
         record(Note(f"{name.decode()} was left off: it speaks of content that is not sent", "RFC 9110 §15"))

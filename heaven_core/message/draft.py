@@ -1,19 +1,20 @@
-"""The driver's side of a response: what the machine, the fast lane and the pipeline read and decide.
+"""The state behind a response: what dispatch, fast path and machine read and decide.
 
-`Response` adds what handlers touch. Nothing here checks who is asking, so a handler has no business with it.
+A handler touches a `Response`, which checks what it is given and writes it down here. No public name of a response
+leads to its draft, and nothing here checks who is asking.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias, final
 
 from heaven_core._checks import is_bytes_like
 from heaven_core.errors import ResponseStarted
 from heaven_core.http.conditional import Conditions
 from heaven_core.http.event_stream import ServerSentEvent, encode_event
 from heaven_core.http.framing import without_content_fields
-from heaven_core.http.headers import Field, ResponseHeaders
+from heaven_core.http.headers import Field, check_name, check_value, is_single, new_vary_members, replace_line
 from heaven_core.http.json_codec import encode_json
 from heaven_core.http.ranges import MAX_RANGES
 from heaven_core.http.text_codec import encode_text
@@ -24,10 +25,9 @@ from heaven_core.protocol.outcome import Outcome, OutcomeKind
 from heaven_core.runtime import Runtime
 from heaven_core.schema.schema import Schema
 
-__all__ = ["NO_FIELDS", "STARTED", "Answer", "Host", "Report", "encode_item"]
+__all__ = ["NO_FIELDS", "STARTED", "Draft", "Host", "Options", "Report"]
 
-
-Report = Callable[[BaseException, str], None]
+Report: TypeAlias = Callable[[BaseException, str], None]
 
 
 class Host(Protocol):
@@ -44,87 +44,90 @@ class Host(Protocol):
 
 
 _TEXT: Final = b"text/plain; charset=utf-8"
-
 _BYTES: Final = b"application/octet-stream"
-
 _JSON: Final = b"application/json"
-
 _HTML: Final = b"text/html; charset=utf-8"
-
 _NO_STORE: Final = (b"cache-control", b"no-store")
-
 _NOT_IN_500: Final = (b"cache-control", b"upgrade")
-
 NO_FIELDS: Final[list[Field]] = []
-
 STARTED: Final = "the response has started: status, headers and body can't be changed any more"
 
 
-_Mark = tuple[list[Field], int, bool]
+@final
+class Options:
+    """What a handler asks for besides status, headers and body: few do, so one object says that none was asked for.
+
+    `close` the connection afterwards; `ranges` of a buffered body are allowed; `max_ranges` that one request gets.
+    """
+
+    __slots__ = ("close", "max_ranges", "ranges")
+
+    def __init__(self, close: bool = False, ranges: bool = False, max_ranges: int = MAX_RANGES) -> None:
+        self.close: Final = close
+        self.ranges: Final = ranges
+        self.max_ranges: Final = max_ranges
 
 
-class Answer:
-    """The state of one response.
+_DEFAULTS: Final = Options()
 
-    `code`, `content` and `source` are status, body, and file or stream; `lines` the headers, made when first used;
-    `ending` what `outcome` is made of: its kind, the body's bytes and the monotonic time, once there is one;
-    `released` the streams and open files that a later body replaced and that still have to be closed; `refusal` why a
-    change is refused, once it is; `began` the monotonic time in seconds when the request arrived.
+# What was set when the last before-hook had finished: header lines, number of deferred calls, options.
+_Mark: TypeAlias = tuple[list[Field], int, Options]
+_NOTHING_SET: Final[_Mark] = (NO_FIELDS, 0, _DEFAULTS)
+
+
+@final
+class Draft:
+    """One response while it is made and sent.
+
+    What a failure takes back:
+
+    - `status`; `body` as it was set, and `encoded`, its bytes once it is; or the `source` of a file or stream;
+    - `default_type`: the Content-Type that the library has chosen for the body, which gives way to the handler's;
+    - `auto_etag`: the tag is to be made of what the body says;
+    - `fields`: the header lines, not to be changed in place but by the methods here;
+    - `options` and `deferred`.
+
+    What lasts: the `host`, the `runtime`, the `request` whose conditions and ranges count, and its route's `schema`;
+    `began`, the monotonic time in seconds when the request arrived; `released`, the streams and open files that a later
+    body replaced and that still have to be closed; `refusal`, why a change is refused, once it is; `error`, what an
+    error page finds, and whether that is a failure of the application (`failed`); `gone`, the client left before its
+    request had been read whole; `ending`, what the outcome is made of: kind, body bytes and monotonic time; `is_plain`,
+    nothing was set that takes a machine to decide on: a source, validators, ranges.
     """
 
     __slots__ = (
-        "_mark",
-        "began",
-        "closing",
-        "code",
-        "content",
-        "content_type",
-        "deferred",
-        "encoded",
-        "error",
-        "failed",
-        "ending",
-        "gone",
-        "host",
-        "lines",
-        "most_ranges",
-        "refusal",
-        "released",
-        "request",
-        "runtime",
-        "schema",
-        "sliceable",
-        "source",
-        "tagged",
-    )
+        "_mark", "_shared", "auto_etag", "began", "body", "default_type", "deferred", "encoded", "ending", "error",
+        "failed", "fields", "gone", "host", "is_plain", "options", "refusal", "released", "request", "runtime",
+        "schema", "source", "status",
+    )  # fmt: skip
 
-    def __init__(self, host: Host | None = None, began: float = 0.0) -> None:
+    def __init__(self, host: Host | None = None, runtime: Runtime | None = None) -> None:
         self.host: Final = host
-        self.began: Final = began
-        self.code = 200
-        self.content: object = None
-        self.content_type: bytes | None = None
-        self.encoded: bytes | None = None
-        self.source: FileSource | StreamSource | None = None
-        self.lines: ResponseHeaders | None = None
-        self.released: list[AnyIterable] | None = None
-        self.deferred: list[DeferredCall] | None = None
-        self.closing = False
-        self.refusal: str | None = None
+        self.runtime = runtime
+        self.began: Final = 0.0 if runtime is None else runtime.monotonic()
+        self.request: Conditions | None = None
         self.schema: Schema | None = None
-        # What an error handler finds in res.error; `failed` says whether it was a failure of the application.
+        self.released: list[AnyIterable] | None = None
+        self.refusal: str | None = None
         self.error: BaseException | None = None
         self.failed = False
-        # The client went away before its request had been read whole.
         self.gone = False
-        # For conditions and ranges: the request that is answered, and the clock that its dates are read by.
-        self.request: Conditions | None = None
-        self.runtime: Runtime | None = None
-        self.sliceable = False
-        self.most_ranges = MAX_RANGES
-        self.tagged = False  # by what the body says
-        self._mark: _Mark | None = None
+        self.is_plain = True
         self.ending: tuple[OutcomeKind, int, float] | None = None
+        self._mark = _NOTHING_SET
+        self._set_from(_NOTHING_SET)
+        self.deferred: list[DeferredCall] | None = None
+
+    def _set_from(self, mark: _Mark) -> None:
+        """Set all that a failure takes back to what it was: here and nowhere else, so that nothing is forgotten."""
+        self.fields, _, self.options = mark
+        self._shared = True
+        self.status = 200
+        self.body: object = None
+        self.encoded: bytes | None = None
+        self.source: FileSource | StreamSource | None = None
+        self.default_type: bytes | None = None
+        self.auto_etag = False
 
     @property
     def outcome(self) -> Outcome | None:
@@ -132,19 +135,9 @@ class Answer:
         if self.ending is None:
             return None
         kind, body_bytes, ended = self.ending
-        return Outcome(kind, self.code, body_bytes, ended - self.began, self.error if self.failed else None)
+        return Outcome(kind, self.status, body_bytes, ended - self.began, self.error if self.failed else None)
 
-    @property
-    def fields(self) -> list[Field]:
-        """The header lines as they are now; not to be changed in place."""
-        return NO_FIELDS if self.lines is None else self.lines.fields
-
-    def header_lines(self) -> ResponseHeaders:
-        """The header lines, to be changed."""
-        if self.lines is None:
-            self.lines = ResponseHeaders()
-            self.lines.refusal = self.refusal
-        return self.lines
+    # Whether it can be changed
 
     @property
     def is_open(self) -> bool:
@@ -156,15 +149,55 @@ class Answer:
         if self.refusal is not None:
             raise ResponseStarted(self.refusal)
 
-    def seal(self, refusal: str) -> None:
-        """Refuse every change from now on."""
-        self.refusal = refusal
-        if self.lines is not None:
-            self.lines.refusal = refusal
+    # Header lines
 
-    def start(self) -> None:
-        """The head is on its way."""
-        self.seal(STARTED)
+    def add_field(self, name: object, value: object) -> None:
+        """Add a line of a handler's. See `ResponseHeaders.add`."""
+        self.check_open()
+        line = (check_name(name), check_value(name, value))
+        if is_single(line[0]):
+            self._replace(line)
+        elif line[0] != b"vary":
+            self._own_fields().append(line)
+        else:
+            self.vary_on(line[1])
+
+    def set_field(self, name: object, value: object) -> None:
+        """Put a line of a handler's in the place of all of that name. See `ResponseHeaders.set`."""
+        self.check_open()
+        self._replace((check_name(name), check_value(name, value)))
+
+    def remove_field(self, name: bytes) -> None:
+        """Take away every line of this lower-case name."""
+        self.check_open()
+        self._own_fields()[:] = [line for line in self.fields if line[0] != name]
+
+    def append(self, *lines: Field) -> None:
+        """Add lines that the library has made, whether or not handlers may still add some."""
+        self._own_fields().extend(lines)
+
+    def vary_on(self, members: bytes) -> None:
+        """Add request fields to Vary, each once (RFC 9110 §12.5.5)."""
+        new = new_vary_members(self.fields, members)
+        if new:
+            self._own_fields().append((b"vary", new))
+
+    def _replace(self, line: Field) -> None:
+        name = line[0]
+        if name == b"content-length" and not line[1].isdigit():
+            raise ValueError(f"the value of Content-Length must be a number of bytes, 0 or more: {line[1].decode()!r}")
+        if name == b"etag" or name == b"last-modified":
+            self.is_plain = False  # the request may have conditions
+        replace_line(self._own_fields(), line)
+
+    def _own_fields(self) -> list[Field]:
+        """The lines, to be changed in place: a copy where a mark has them, too."""
+        if self._shared:
+            self.fields = self.fields.copy()
+            self._shared = False
+        return self.fields
+
+    # The body
 
     def release(self) -> None:
         """Put the file or stream aside; a stream, or a file that was open before, still has to be closed."""
@@ -175,57 +208,121 @@ class Answer:
                 self.released = []
             self.released.append(held)
 
-    def take(self, source: FileSource | StreamSource) -> None:
+    def set_body(self, body: object, default_type: bytes | None = None) -> None:
+        """Make `body` what goes out, in place of whatever was set."""
+        if self.source is not None:
+            self.release()
+        self.body = body
+        self.default_type = default_type
+        self.encoded = None
+
+    def set_source(self, source: FileSource | StreamSource) -> None:
         """Make a file or a stream the body."""
+        self.is_plain = False  # also where another body follows: it still has to be closed
         self.release()
         held = held_by(source)
         if held is not None and self.released is not None:
             # Set again after something else had replaced it: it is in use, and closed once.
             self.released = [other for other in self.released if not is_same(other, held)]
-        self.content = self.content_type = self.encoded = None
+        self.set_body(None)
         self.source = source
 
-    def mark(self) -> None:
-        """A before-hook has finished: this is what a later failure goes back to."""
-        fields = NO_FIELDS if self.lines is None else self.lines.share()
-        self._mark = (fields, 0 if self.deferred is None else len(self.deferred), self.closing)
+    def encode(self) -> bytes:
+        """The body as bytes, kept until another is set; empty where a file or stream is the body.
+
+        Raises `TypeError` for a body that can't be encoded, or that the schema can't filter.
+        """
+        if self.encoded is None:
+            schema = self.schema
+            body = self.body
+            kind = type(body)
+            if schema is not None and schema.returns is not None and 200 <= self.status < 300:
+                self.encoded = self._filter(schema)
+            elif kind is dict or kind is list:
+                self.encoded = encode_json(body)
+                self.default_type = _JSON
+            elif type(body) is str:
+                self.encoded = encode_text(body)
+                self.default_type = self.default_type or _TEXT
+            elif body is None:
+                self.encoded = b""
+            else:
+                self.encoded = self._encode_other(body)
+        return self.encoded
+
+    def _filter(self, schema: Schema) -> bytes:
+        if self.source is not None:
+            if isinstance(self.source, StreamSource) and self.source.sse:
+                return b""  # filtered item by item
+            if schema.returns is bytes or schema.returns is str:
+                return b""  # there is nothing to filter
+            raise TypeError("a file or a plain stream can't be filtered by the schema of this route: set a body")
+        if self.body is None:
+            return b""
+        data = schema.encode(self.body)
+        self.default_type = self.default_type or schema.content_type.encode("ascii")
+        return data
+
+    def _encode_other(self, body: object) -> bytes:
+        if is_bytes_like(body):
+            self.default_type = _BYTES
+            return bytes(body)
+        if isinstance(body, str):  # of a subclass
+            self.default_type = self.default_type or _TEXT
+            return encode_text(body)
+        self.default_type = _JSON
+        return encode_json(body) if self.schema is None else self.schema.encode_any(body)
+
+    def encode_item(self, item: object, sse: bool) -> bytes:
+        """What goes on the wire for an item of a stream: `str` and bytes as they are, or a server-sent event.
+
+        Where the route has a schema, the data of each event of a 2xx response passes its filter. Raises `TypeError`
+        for an item of another type, and `ValueError` or `TypeError` for an event that would forge another one.
+        """
+        if sse:
+            schema = self.schema
+            if schema is None or schema.returns is None or not 200 <= self.status < 300:
+                return encode_event(item)
+            return encode_event(_filtered(item, schema))
+        if isinstance(item, str):
+            return encode_text(item)
+        if is_bytes_like(item):
+            return bytes(item)
+        raise TypeError(f"a stream must yield bytes or str, not {type(item).__name__}; for anything else use sse=True")
+
+    # What takes its place
 
     def become(self, status: int, text: str) -> None:
         """Answer with a short text in place of the body; the fields that were about the body go with it."""
-        self.release()
-        self.code = status
-        self.content = text
-        self.content_type = _TEXT
-        self.encoded = text.encode()
-        self.tagged = False
-        self._replace_fields(without_content_fields(self.fields))
+        self.set_body(text, _TEXT)
+        self.status = status
+        self.auto_etag = False
+        self.fields = without_content_fields(self.fields)
+        self._shared = False
 
     def show(self, page: str) -> None:
         """Answer with a page that the library has made, in place of a file; it has a tag, and is asked for again."""
-        self.become(self.code, page)
-        self.content_type = _HTML
-        self.tagged = True
+        self.become(self.status, page)
+        self.default_type = _HTML
+        self.encoded = encode_text(page)  # no schema filters what no handler has written
+        self.auto_etag = True
         if all(name != b"cache-control" for name, _ in self.fields):
             self.append((b"cache-control", b"no-cache"))
 
-    def vary_on(self, member: bytes) -> None:
-        """Add a request field to Vary, whether or not handlers may still do so."""
-        if self.header_lines().new_members(member):
-            self.append((b"vary", member))
-
-    def append(self, line: Field) -> None:
-        """Add a line that the library has made, whether or not handlers may still add some."""
-        self._replace_fields([*self.fields, line])
+    def mark(self) -> None:
+        """A before-hook has finished: this is what a later failure goes back to."""
+        self._shared = True
+        self._mark = (self.fields, 0 if self.deferred is None else len(self.deferred), self.options)
 
     def roll_back(self, status: int, text: str) -> None:
         """Forget what was set since the last before-hook that finished, then `become`.
 
         Deferred calls are forgotten, too, but for those that wait for a failure.
         """
-        fields, kept, self.closing = self._mark or (NO_FIELDS, 0, False)
-        if self.lines is not None:
-            self.lines.restore(fields)
+        self.release()
+        self._set_from(self._mark)
         if self.deferred is not None:
+            kept = self._mark[1]
             self.deferred[kept:] = [call for call in self.deferred[kept:] if call.when == "failed"]
         self.become(status, text)
 
@@ -237,11 +334,16 @@ class Answer:
         self.error = error
         self.failed = True
         self.roll_back(500, "500 Internal Server Error\n")
-        self._replace_fields([line for line in self.fields if line[0] not in _NOT_IN_500] + [_NO_STORE])
+        self.fields = [line for line in self.fields if line[0] not in _NOT_IN_500]
+        self.append(_NO_STORE)
         if self.host is not None and self.host.debug:
-            self.content = debug_page(describe(error))
-            self.content_type = _HTML
-            self.encoded = self.content.encode("utf-8", "backslashreplace")
+            page = debug_page(describe(error))
+            self.set_body(page.encode("utf-8", "backslashreplace").decode(), _HTML)
+
+    def lose_client(self) -> None:
+        """The client has left before its request was read whole: nothing goes out."""
+        self.gone = True
+        self.is_plain = False
 
     def break_off(self, error: BaseException) -> None:
         """The application, or the disk, failed after the start."""
@@ -259,73 +361,6 @@ class Answer:
         if self.deferred is None:
             return ()
         return [call for call in self.deferred if call.when == "always" or call.when == kind]
-
-    def encode(self) -> bytes:
-        """The body as bytes, kept until another is set; empty where a file or stream is the body.
-
-        Raises `TypeError` for a body that can't be encoded, or that the schema can't filter.
-        """
-        if self.encoded is None:
-            schema = self.schema
-            content = self.content
-            kind = type(content)
-            if schema is not None and schema.returns is not None and 200 <= self.code < 300:
-                self.encoded = self._filter(schema)
-            elif kind is dict or kind is list:
-                self.encoded = encode_json(content)
-                self.content_type = _JSON
-            elif type(content) is str:
-                self.encoded = encode_text(content)
-                self.content_type = self.content_type or _TEXT
-            elif content is None:
-                self.encoded = b""
-            else:
-                self.encoded = self._encode_other(content)
-        return self.encoded
-
-    def _filter(self, schema: Schema) -> bytes:
-        if self.source is not None:
-            if isinstance(self.source, StreamSource) and self.source.sse:
-                return b""  # filtered item by item
-            if schema.returns is bytes or schema.returns is str:
-                return b""  # there is nothing to filter
-            raise TypeError("a file or a plain stream can't be filtered by the schema of this route: set a body")
-        if self.content is None:
-            return b""
-        data = schema.encode(self.content)
-        self.content_type = self.content_type or schema.content_type.encode("ascii")
-        return data
-
-    def _encode_other(self, content: object) -> bytes:
-        if is_bytes_like(content):
-            self.content_type = _BYTES
-            return bytes(content)
-        if isinstance(content, str):  # of a subclass
-            self.content_type = self.content_type or _TEXT
-            return encode_text(content)
-        self.content_type = _JSON
-        return encode_json(content) if self.schema is None else self.schema.encode_any(content)
-
-    def _replace_fields(self, fields: list[Field]) -> None:
-        self.header_lines().restore(fields)
-
-
-def encode_item(item: object, sse: bool, response: Answer) -> bytes:
-    """What goes on the wire for `item`: `str` and bytes as they are, or a server-sent event.
-
-    Where the route has a schema, the data of each event of a 2xx response passes its filter. Raises `TypeError` for
-    an item of another type, and `ValueError` or `TypeError` for an event that would forge another one.
-    """
-    if sse:
-        schema = response.schema
-        if schema is None or schema.returns is None or not 200 <= response.code < 300:
-            return encode_event(item)
-        return encode_event(_filtered(item, schema))
-    if isinstance(item, str):
-        return encode_text(item)
-    if is_bytes_like(item):
-        return bytes(item)
-    raise TypeError(f"a stream must yield bytes or str, not {type(item).__name__}; for anything else use sse=True")
 
 
 def _filtered(item: object, schema: Schema) -> bytes | ServerSentEvent:

@@ -3,42 +3,57 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from http import HTTPStatus
+from operator import attrgetter
 from os import PathLike
 from typing import TYPE_CHECKING, Final, Literal, NoReturn, TypeGuard, final
 
-from heaven_core._checks import check_str
+from heaven_core._checks import check_int, check_str
 from heaven_core.errors import Abort, ResponseStarted
-from heaven_core.http.headers import ResponseHeaders, check_value
+from heaven_core.http.cache_control import cache_control
+from heaven_core.http.conditional import PRECONDITION_FAILED, evaluate, precondition
+from heaven_core.http.content_disposition import content_disposition
+from heaven_core.http.cookies import SameSite, cookie_identity, set_cookie
+from heaven_core.http.dates import format_http_date, parse_http_date
+from heaven_core.http.headers import check_name, check_value, find_value, find_values
 from heaven_core.http.uri import make_location
+from heaven_core.http.validators import Auto, Validators, make_etag, make_last_modified, validators_of
 from heaven_core.message.bodies import AnyIterable, FileSource, StreamSource
-from heaven_core.message.draft import encode_item
-from heaven_core.message.response_cookies import CookieSetter
+from heaven_core.message.draft import Draft, Options
+from heaven_core.message.response_headers import ResponseHeaders
 from heaven_core.protocol.events import DeferredCall, When
 from heaven_core.protocol.needs import BinaryFile
+from heaven_core.protocol.outcome import Outcome
 
 if TYPE_CHECKING:
     from heaven_core.app.app import App
 
-__all__ = ["Response"]
+__all__ = ["Response", "draft_of"]
 
 _TEXT: Final = "text/plain; charset=utf-8"
+_HTML: Final = b"text/html; charset=utf-8"
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _BUILT_IN: Final = frozenset({str, bytes, dict, list, type(None), bytearray, memoryview})
 _WHENS: Final = frozenset({"always", "complete", "failed"})
+_WITHOUT_CONDITIONS: Final = frozenset({"OPTIONS", "TRACE", "CONNECT"})  # RFC 9110 §13.2.1
 
 
 @final
-class Response(CookieSetter):
+class Response:
     """What a handler answers. Every setter and method checks its arguments at once and leaves nothing half set.
 
     All of them raise `ResponseStarted` once the response has been aborted or has started.
     """
 
-    __slots__ = ()
+    __slots__ = ("_draft",)
 
     http: Final = HTTPStatus
+
+    def __init__(self, draft: Draft | None = None) -> None:
+        self._draft: Final = draft or Draft()
+
+    # Status, headers, body
 
     @property
     def status(self) -> int:
@@ -46,13 +61,36 @@ class Response(CookieSetter):
 
         1xx is refused: interim responses are the server's business.
         """
-        return self.code
+        return self._draft.status
 
     @status.setter
     def status(self, value: int) -> None:
-        if self.refusal is not None:
-            raise ResponseStarted(self.refusal)
-        self.code = value if type(value) is int and 200 <= value <= 599 else _status(value)
+        draft = self._draft
+        if draft.refusal is not None:
+            raise ResponseStarted(draft.refusal)
+        draft.status = value if type(value) is int and 200 <= value <= 599 else _status(value)
+
+    @property
+    def headers(self) -> ResponseHeaders:
+        """The header lines. `res.headers = "X-Powered-By", "Heaven"` adds one; see `ResponseHeaders`."""
+        return ResponseHeaders(self._draft)
+
+    @headers.setter
+    def headers(self, line: tuple[str, str | int]) -> None:
+        _check_pair(line)
+        self._draft.add_field(line[0], line[1])
+
+    @property
+    def content_type(self) -> str | None:
+        """The Content-Type that was set (RFC 9110 §8.3); `None`: the library chooses one that fits the body.
+
+        `None` takes it away. Raises `TypeError` and `ValueError` as `ResponseHeaders.set` does.
+        """
+        return find_value(self._draft.fields, "Content-Type")
+
+    @content_type.setter
+    def content_type(self, value: str | None) -> None:
+        self._set_or_remove("Content-Type", value)
 
     @property
     def body(self) -> object:
@@ -61,63 +99,22 @@ class Response(CookieSetter):
         Where a schema says what the route returns, any object that its encoder takes. It is encoded after the
         after-hooks, which may still change it. Raises `TypeError` for anything else.
         """
-        return self.content
+        return self._draft.body
 
     @body.setter
     def body(self, value: object) -> None:
-        if self.refusal is not None:
-            raise ResponseStarted(self.refusal)
+        draft = self._draft
+        if draft.refusal is not None:
+            raise ResponseStarted(draft.refusal)
         if type(value) not in _BUILT_IN:
-            self._check_body(value)
-        if self.source is not None:
-            self.release()
-        self.content = value
-        self.content_type = None
-        self.encoded = None
-
-    @property
-    def headers(self) -> ResponseHeaders:
-        """The header lines. `res.headers = "X-Powered-By", "Heaven"` adds one; see `ResponseHeaders`."""
-        return self.header_lines()
-
-    @headers.setter
-    def headers(self, line: tuple[str, str | int]) -> None:
-        _check_pair(line)
-        self.headers.add(line[0], line[1])
-
-    @property
-    def close(self) -> bool:
-        """True asks for the end of the connection after this response (RFC 9112 §9.6)."""
-        return self.closing
-
-    @close.setter
-    def close(self, value: bool) -> None:
-        self.check_open()
-        self.closing = bool(value)
+            _check_body(value, draft)
+        draft.set_body(value)
 
     def html(self, markup: str) -> None:
         """Set the body to `markup`, as `text/html; charset=utf-8`. Raises `TypeError` if it is no `str`."""
-        self.body = check_str("the markup of res.html()", markup)
-        self.content_type = b"text/html; charset=utf-8"
-
-    def redirect(self, location: str, status: int = 307, permanent: bool = False, local: bool = False) -> None:
-        """Send the client to `location` (RFC 9110 §15.4): 307, 308 if `permanent`, else the status given.
-
-        The location is made a legal URI-reference. `local=True` refuses another origin. A body, file or stream set
-        before is dropped; the handler goes on. Raises `ValueError` for what can't be made a legal location, is not
-        local, or is no such status; `TypeError`.
-        """
-        self.check_open()
-        if status not in _REDIRECTS:
-            raise ValueError(f"{status} is no redirect: use 301, 302, 303, 307 or 308")
-        if permanent:
-            if status not in (307, 308):
-                raise ValueError(f"permanent=True means 308, but the status given is {status}: leave one of them out")
-            status = 308
-        target = make_location(location, local=local)
-        self.body = None
-        self.code = int(status)
-        self.headers.set("Location", target)
+        draft = self._draft
+        draft.check_open()
+        draft.set_body(check_str("the markup of res.html()", markup), _HTML)
 
     def file(
         self,
@@ -144,8 +141,8 @@ class Response(CookieSetter):
         ask. `precompressed=True` sends what lies beside the file as `.br`, `.zst` or `.gz` to those that take it,
         unless it is older. Raises `TypeError`, `ValueError`.
         """
-        self.check_open()
-        self.take(
+        self._draft.check_open()
+        self._draft.set_source(
             FileSource(
                 path, filename, within=within, name=name, content_type=content_type, charset=charset,
                 content_encoding=content_encoding, precompressed=precompressed, etag=etag, last_modified=last_modified,
@@ -172,16 +169,37 @@ class Response(CookieSetter):
         seconds at most (default 1, for events 0.1). A sync iterable is iterated in worker threads, now in one, now in
         another; `thread="own"` gives it one of its own. Raises `TypeError`, `ValueError`.
         """
-        self.check_open()
+        draft = self._draft
+        draft.check_open()
         goodbye = b""
         if at_shutdown is not None:
             if not sse or length is not None:
                 raise ValueError("at_shutdown= is the last of a stream of events: it needs sse=True, and no length=")
-            goodbye = encode_item(at_shutdown, True, self)
+            goodbye = draft.encode_item(at_shutdown, True)
         chosen = b"text/event-stream" if sse and content_type == _TEXT else check_value("Content-Type", content_type)
         if head_timeout is None:
             head_timeout = 0.1 if sse else 1.0
-        self.take(StreamSource(source, chosen, length, sse, heartbeat if sse else None, head_timeout, thread, goodbye))
+        beat = heartbeat if sse else None
+        draft.set_source(StreamSource(source, chosen, length, sse, beat, head_timeout, thread, goodbye))
+
+    def redirect(self, location: str, status: int = 307, permanent: bool = False, local: bool = False) -> None:
+        """Send the client to `location` (RFC 9110 §15.4): 307, 308 if `permanent`, else the status given.
+
+        The location is made a legal URI-reference. `local=True` refuses another origin. A body, file or stream set
+        before is dropped; the handler goes on. Raises `ValueError` for what can't be made a legal location, is not
+        local, or is no such status; `TypeError`.
+        """
+        self._draft.check_open()
+        if status not in _REDIRECTS:
+            raise ValueError(f"{status} is no redirect: use 301, 302, 303, 307 or 308")
+        if permanent:
+            if status not in (307, 308):
+                raise ValueError(f"permanent=True means 308, but the status given is {status}: leave one of them out")
+            status = 308
+        target = make_location(location, local=local)
+        self._draft.set_body(None)
+        self._draft.status = int(status)
+        self._draft.set_field("Location", target)
 
     def abort(self, body: object = None) -> NoReturn:
         """Stop here: the status and headers set so far go out, with `body` if given, else with what was set.
@@ -190,15 +208,227 @@ class Response(CookieSetter):
         from now on the response goes out whatever the handler does. In a stream or a deferred call, and after
         another abort, it raises `ResponseStarted`; a body of the wrong type is a `TypeError` and aborts nothing.
         """
-        self.check_open()
+        draft = self._draft
+        draft.check_open()
         if body is not None:
             self.body = body
         try:
-            self.encode()  # now: what is done to a dict or a bytearray later must not change what goes out
+            draft.encode()  # now: what is done to a dict or a bytearray later must not change what goes out
         except Exception:
-            self.encoded = None  # the machine meets it again, and makes the 500
-        self.seal("res.abort() has been called: the response goes out as it was then")
+            draft.encoded = None  # the machine meets it again, and makes the 500
+        draft.refusal = "res.abort() has been called: the response goes out as it was then"
         raise Abort
+
+    # Cookies
+
+    def cookie(
+        self,
+        name: str,
+        value: str,
+        *,
+        path: str | None = "/",
+        domain: str | None = None,
+        max_age: int | None = None,
+        expires: datetime | None = None,
+        secure: bool = False,
+        httponly: bool = False,
+        samesite: SameSite | None = "Lax",
+        partitioned: bool = False,
+    ) -> None:
+        """Set a cookie (RFC 6265bis §4.1). The same name, domain and path replaces the one set before.
+
+        `max_age` in seconds; `expires` an aware `datetime`. What needs another attribute (`samesite="None"`,
+        `partitioned`, the `__Host-` and `__Secure-` prefixes) is refused without it. Raises `TypeError`, `ValueError`.
+        """
+        self._set_cookie(
+            set_cookie(
+                name, value, path=path, domain=domain, max_age=max_age, expires=expires, secure=secure,
+                httponly=httponly, samesite=samesite, partitioned=partitioned,
+            )
+        )  # fmt: skip
+
+    def delete_cookie(
+        self,
+        name: str,
+        *,
+        path: str | None = "/",
+        domain: str | None = None,
+        secure: bool = False,
+        httponly: bool = False,
+        samesite: SameSite | None = "Lax",
+        partitioned: bool = False,
+    ) -> None:
+        """Make the client forget a cookie: give `path`, `domain` and the attributes that it was set with."""
+        self._set_cookie(
+            set_cookie(
+                name, "", path=path, domain=domain, max_age=0, secure=secure, httponly=httponly,
+                samesite=samesite, partitioned=partitioned,
+            )
+        )  # fmt: skip
+
+    def _set_cookie(self, line: str) -> None:
+        draft = self._draft
+        identity = cookie_identity(line)
+        others = [other for other in find_values(draft.fields, "Set-Cookie") if cookie_identity(other) != identity]
+        draft.remove_field(b"set-cookie")
+        for value in (*others, line):
+            draft.add_field("Set-Cookie", value)
+
+    # What is said of the representation
+
+    @property
+    def etag(self) -> str | Auto | None:
+        """The entity tag (RFC 9110 §8.8.3). `"v1"` is put in quotes, `'"v1"'` and `'W/"v1"'` are taken as they are.
+
+        `AUTO` makes a weak one of the body, once that is encoded; `None` takes it away. Raises `TypeError`,
+        `ValueError`.
+        """
+        return Auto.AUTO if self._draft.auto_etag else find_value(self._draft.fields, "ETag")
+
+    @etag.setter
+    def etag(self, value: str | Auto | None) -> None:
+        self._set_or_remove("ETag", None if value is None or isinstance(value, Auto) else make_etag(value))
+        self._draft.auto_etag = isinstance(value, Auto)
+        self._draft.is_plain = False
+
+    @property
+    def last_modified(self) -> datetime | None:
+        """When the representation last changed (RFC 9110 §8.8.2), in whole seconds.
+
+        Takes an aware `datetime`, seconds since the epoch, or `None`. Raises `TypeError`, `ValueError`.
+        """
+        seconds = parse_http_date(find_value(self._draft.fields, "Last-Modified") or "", 0)
+        return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+
+    @last_modified.setter
+    def last_modified(self, value: datetime | float | None) -> None:
+        self._set_or_remove("Last-Modified", None if value is None else format_http_date(make_last_modified(value)))
+
+    @property
+    def fresh(self) -> bool:
+        """Whether, by the validators set so far, the client has this representation: the answer will be a 304.
+
+        Ask it before the costly work. False on other methods than GET and HEAD, and for `AUTO`.
+        """
+        draft = self._draft
+        if draft.request is None or draft.runtime is None:
+            return False
+        now = draft.runtime.wall()
+        current = validators_of(draft.fields.copy(), now, draft.runtime.date_lag)
+        return precondition(draft.request, draft.status, current, now) == 304
+
+    def check(
+        self, *, etag: str | None = None, last_modified: datetime | float | None = None, exists: bool = True
+    ) -> None:
+        """Hold the request's preconditions against the current state, before the work that changes it.
+
+        Give the validators of what is there now, or `exists=False` if there is nothing yet. Returns where the work may
+        go on; else aborts with 412, or on GET and HEAD with 304 (RFC 9110 §13.2.2). OPTIONS has no conditions. Raises
+        `TypeError` and `ValueError` as the setters of the two do.
+        """
+        draft = self._draft
+        draft.check_open()
+        tag = None if etag is None else make_etag(etag)
+        date = None if last_modified is None else make_last_modified(last_modified)
+        if not exists and (tag is not None or date is not None):
+            raise ValueError("what does not exist has neither etag= nor last_modified=")
+        if draft.request is None or draft.runtime is None:
+            raise RuntimeError("there is no request to check: this response was made without an app")
+        method = draft.request.method
+        if method in _WITHOUT_CONDITIONS:
+            return
+        current = Validators(tag, date) if exists else None
+        status = evaluate(method, draft.request.headers, current, draft.runtime.wall())
+        if status is None:
+            return
+        if status == 304:
+            draft.status = status
+            self.etag = tag or self.etag
+            if date is not None:
+                self.last_modified = date
+        else:
+            draft.become(status, PRECONDITION_FAILED)
+        draft.encode()
+        draft.refusal = "res.check() has found a condition of the request that does not hold: the response goes out so"
+        raise Abort
+
+    @property
+    def ranges(self) -> bool:
+        """True lets clients ask for ranges of a buffered body (RFC 9110 §14); files have them anyway."""
+        return self._draft.options.ranges
+
+    @ranges.setter
+    def ranges(self, value: bool) -> None:
+        draft = self._draft
+        draft.check_open()
+        draft.options = Options(draft.options.close, bool(value), draft.options.max_ranges)
+        draft.is_plain = False
+
+    @property
+    def max_ranges(self) -> int:
+        """The most ranges that one request gets, 100 unless set; a request for more gets the whole. 0: no ranges."""
+        return self._draft.options.max_ranges
+
+    @max_ranges.setter
+    def max_ranges(self, value: int) -> None:
+        draft = self._draft
+        draft.check_open()
+        most = check_int("res.max_ranges", value)
+        if most < 0:
+            raise ValueError(f"res.max_ranges must be 0 or more: {most}")
+        draft.options = Options(draft.options.close, draft.options.ranges, most)
+
+    def cache(
+        self,
+        *,
+        max_age: int | None = None,
+        shared_max_age: int | None = None,
+        public: bool = False,
+        private: bool = False,
+        immutable: bool = False,
+        must_revalidate: bool = False,
+        no_cache: bool = False,
+        no_store: bool = False,
+    ) -> None:
+        """Set Cache-Control (RFC 9111 §5.2.2, RFC 8246). Ages are in seconds; `shared_max_age` is `s-maxage`.
+
+        Raises `ValueError` for what contradicts itself or says nothing, `TypeError` for an age that is no `int`.
+        """
+        self._draft.set_field(
+            "Cache-Control",
+            cache_control(
+                max_age, shared_max_age, public=public, private=private, immutable=immutable,
+                must_revalidate=must_revalidate, no_cache=no_cache, no_store=no_store,
+            ),
+        )  # fmt: skip
+
+    def vary(self, *names: str) -> None:
+        """Add the names of request fields to Vary (RFC 9110 §12.5.5), each once. Raises `TypeError`, `ValueError`."""
+        self._draft.check_open()
+        for name in names:
+            check_name(name)
+        for name in names:
+            self._draft.vary_on(check_value("Vary", name))
+
+    def disposition(self, filename: str | None = None, *, inline: bool = False) -> None:
+        """Say under which name a client may save the body (RFC 6266): as an attachment, or `inline`.
+
+        Any name will do: what can't stand there is repaired, since such names come from users.
+        """
+        self._draft.set_field("Content-Disposition", content_disposition(filename, inline=inline))
+
+    # What comes afterwards
+
+    @property
+    def close(self) -> bool:
+        """True asks for the end of the connection after this response (RFC 9112 §9.6)."""
+        return self._draft.options.close
+
+    @close.setter
+    def close(self, value: bool) -> None:
+        draft = self._draft
+        draft.check_open()
+        draft.options = Options(bool(value), draft.options.ranges, draft.options.max_ranges)
 
     def defer(self, func: Callable[[App], object], when: When = "always") -> None:
         """Run `func(app)`, sync or async, after the response has gone out, in the order of registration.
@@ -206,26 +436,49 @@ class Response(CookieSetter):
         `when`: "always", however the sending went; "complete", only after the last byte was handed over; "failed",
         only when the handler, a hook or the body failed. Raises `TypeError`, `ValueError`.
         """
-        self.check_open()
+        draft = self._draft
+        draft.check_open()
         if not callable(func):
             raise TypeError(f"res.defer() takes a callable, not {type(func).__name__}: {func!r}")
         if when not in _WHENS:
             raise ValueError(f'when= must be "always", "complete" or "failed", not {when!r}')
         call = DeferredCall(func, when)
-        if self.deferred is None:
-            self.deferred = [call]
+        if draft.deferred is None:
+            draft.deferred = [call]
         else:
-            self.deferred.append(call)
+            draft.deferred.append(call)
 
-    def _check_body(self, value: object) -> None:
-        if isinstance(value, (str, bytes, bytearray, memoryview, dict, list)):
-            return
-        if self.schema is not None and self.schema.takes(value):
-            return
-        raise TypeError(
-            "res.body takes bytes, bytearray, memoryview, str, dict, list or None, "
-            f"not {type(value).__name__}: {_what_instead(value)}"
-        )
+    @property
+    def error(self) -> BaseException | None:
+        """In an error page: what was raised."""
+        return self._draft.error
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """How the response ended; `None` until it has."""
+        return self._draft.outcome
+
+    def _set_or_remove(self, name: str, value: object) -> None:
+        if value is None:
+            self._draft.remove_field(check_name(name))
+        else:
+            self._draft.set_field(name, value)
+
+
+# What is behind a response: for the library, which reads what no handler may. Python has no word for a friend of a
+# class, so no type checker lets a function of this module read `_draft`; by its name anybody can.
+draft_of: Final[Callable[[Response], Draft]] = attrgetter("_draft")
+
+
+def _check_body(value: object, draft: Draft) -> None:
+    if isinstance(value, (str, bytes, bytearray, memoryview, dict, list)):
+        return
+    if draft.schema is not None and draft.schema.takes(value):
+        return
+    raise TypeError(
+        "res.body takes bytes, bytearray, memoryview, str, dict, list or None, "
+        f"not {type(value).__name__}: {_what_instead(value)}"
+    )
 
 
 def _what_instead(value: object) -> str:

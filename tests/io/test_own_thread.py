@@ -13,6 +13,7 @@ import pytest
 
 from heaven_core import Response
 from heaven_core.message.bodies import AnyIterable, InOneThread, StreamSource
+from heaven_core.message.response import draft_of
 from heaven_core.testing import Client
 from heaven_io.streams import Stream
 from tests.handlers.kit import app_of, loose
@@ -26,8 +27,9 @@ def adopted(source: AnyIterable) -> Stream:
     """What an adapter makes of `res.stream(source, thread="own")`."""
     response = Response()
     response.stream(source, thread="own")
-    assert type(response.source) is StreamSource
-    return Stream(response.source.iterable)
+    stream = draft_of(response).source
+    assert type(stream) is StreamSource
+    return Stream(stream.iterable)
 
 
 async def everything(stream: Stream) -> list[object]:

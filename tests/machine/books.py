@@ -12,6 +12,7 @@ from typing import Final, TypeAlias, final
 from heaven_core import Chunk, Deferred, End, Event, FileRange, Machine, Request, Reset, Response, Start
 from heaven_core.http.headers import Field
 from heaven_core.message.bodies import AnyIterable, HeldFile
+from heaven_core.message.response import draft_of
 from heaven_core.protocol.events import When
 from heaven_core.protocol.needs import Deliver, Finished
 from heaven_core.protocol.outcome import Outcome, OutcomeKind
@@ -70,7 +71,7 @@ class Books:
         self.response.status = case.status
         for index, when in enumerate(case.whens):
             if index == case.kept:
-                self.response.mark()
+                draft_of(self.response).mark()
             self.response.defer(print, when)
         self.held: Final = case.body(self.response)
         self.adopted: Final[list[Adopted]] = []

@@ -19,6 +19,7 @@ from heaven_core import Chunk, Deferred, End, Event, FileRange, Reset, Response,
 from heaven_core.http.event_stream import HEARTBEAT
 from heaven_core.machine.states import BROKEN, NAMES, TRANSITIONS
 from heaven_core.message.bodies import DirectorySource, FileSource
+from heaven_core.message.response import draft_of
 from tests.machine.books import Case
 from tests.machine.faults import ITEM, Play
 
@@ -41,7 +42,7 @@ def buffered(res: Response) -> list[object]:
 
 def sliceable(res: Response) -> list[object]:
     res.body = b"hello"
-    res.sliceable = True
+    res.ranges = True
     return []
 
 
@@ -57,7 +58,7 @@ def precompressed(res: Response) -> list[object]:
 
 def directory(res: Response) -> list[object]:
     listing = DirectorySource("d", "/", "/d/", False, FileSource("/fallback"))
-    res.take(FileSource("d/index.html", within="/", directory_location=b"./d/", otherwise=listing))
+    draft_of(res).set_source(FileSource("d/index.html", within="/", directory_location=b"./d/", otherwise=listing))
     return []
 
 

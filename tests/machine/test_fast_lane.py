@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from heaven_core import AUTO, App, Chunk, Deferred, DeferredCall, End, Machine, Outcome, Request, Response, Start
 from heaven_core.http.headers import Field
 from heaven_core.machine.fast_path import render
+from heaven_core.message.draft import Draft
+from heaven_core.message.response import draft_of
 from heaven_core.protocol.events import When
 from heaven_core.protocol.needs import Deliver, Finished
 from heaven_core.testing import Clock
@@ -67,7 +69,9 @@ class Plan:
         self.ending = ending
 
     def make(self) -> Response:
-        response = Response(began=1.0)
+        clock = Clock()
+        clock.elapsed = 1.0
+        response = Response(Draft(None, clock.runtime()))
         response.status = self.status
         for name, value in self.lines:
             response.headers.add(name, value)
@@ -76,9 +80,9 @@ class Plan:
         for when in self.whens:
             response.defer(nothing, when)
         if self.ending == "fails":
-            response.fail(ValueError("handler"), repr)
+            draft_of(response).fail(ValueError("handler"), repr)
         elif self.ending == "aborts":
-            response.seal("aborted")
+            draft_of(response).refusal = "aborted"
         return response
 
 
@@ -86,23 +90,23 @@ class Came:
     """What came of it. Of the machine's events, what they mean."""
 
     def __init__(self, response: Response, fields: list[Field], body: bytes, calls: Sequence[DeferredCall]) -> None:
-        self.status = response.code
+        self.status = response.status
         self.fields = fields
         self.body = body
-        self.close = response.closing
+        self.close = response.close
         self.outcome = response.outcome
         self.calls = [call.when for call in calls]
-        self.is_open = response.is_open
+        self.is_open = draft_of(response).is_open
 
 
 def by_the_fast_lane(response: Response, method: str, client_stays: bool) -> Came | None:
-    response.encode()
-    rendered = render(response, method)
+    draft_of(response).encode()
+    rendered = render(draft_of(response), method)
     if rendered is None:
         return None
     fields, body = rendered
-    kind: Final = "failed" if response.failed else "complete" if client_stays else "disconnected"
-    calls = response.finish(kind, len(body) if client_stays else 0, 4.0)
+    kind: Final = "failed" if draft_of(response).failed else "complete" if client_stays else "disconnected"
+    calls = draft_of(response).finish(kind, len(body) if client_stays else 0, 4.0)
     return Came(response, fields, body, calls)
 
 
@@ -175,8 +179,8 @@ def without_error(outcome: Outcome | None) -> tuple[object, ...]:
 def test_a_stream_is_for_the_machine() -> None:
     response = Response()
     response.stream([b"x"])
-    response.encode()
-    assert render(response, "GET") is None
+    draft_of(response).encode()
+    assert render(draft_of(response), "GET") is None
 
 
 def test_ranges_and_an_automatic_tag_are_for_the_machine() -> None:
@@ -184,42 +188,42 @@ def test_ranges_and_an_automatic_tag_are_for_the_machine() -> None:
     ranged.ranges = True
     tagged.etag = AUTO
     for response in (ranged, tagged):
-        response.encode()
-        assert render(response, "GET") is None
+        draft_of(response).encode()
+        assert render(draft_of(response), "GET") is None
 
 
 def test_a_file_is_for_the_machine() -> None:
     response = Response()
     response.file("/f")
-    response.encode()
-    assert render(response, "GET") is None
+    draft_of(response).encode()
+    assert render(draft_of(response), "GET") is None
 
 
 def test_what_a_body_replaced_is_for_the_machine_to_close() -> None:
     response = Response()
     response.stream([b"x"])
     response.body = "text"
-    response.encode()
-    assert render(response, "GET") is None
+    draft_of(response).encode()
+    assert render(draft_of(response), "GET") is None
 
 
 def test_a_body_that_is_not_encoded_is_for_the_machine() -> None:
     """It may turn out that it can't be."""
     response = Response()
     response.body = [object()]
-    assert render(response, "GET") is None
+    assert render(draft_of(response), "GET") is None
 
 
 def test_a_client_that_has_gone_is_for_the_machine() -> None:
     response = Response()
-    response.encode()
-    response.gone = True
-    assert render(response, "GET") is None
+    draft_of(response).encode()
+    draft_of(response).lose_client()
+    assert render(draft_of(response), "GET") is None
 
 
 def test_the_response_has_started_then() -> None:
     response = Response()
-    response.encode()
-    assert response.is_open
-    assert render(response, "GET") is not None
-    assert not response.is_open
+    draft_of(response).encode()
+    assert draft_of(response).is_open
+    assert render(draft_of(response), "GET") is not None
+    assert not draft_of(response).is_open

@@ -31,6 +31,7 @@ from heaven_core import (
     Start,
 )
 from heaven_core.message.bodies import AnyIterable, DirectorySource, FileSource, held_by
+from heaven_core.message.response import draft_of
 from heaven_core.protocol.events import When
 from heaven_core.protocol.needs import (
     CloseFile,
@@ -80,10 +81,11 @@ class Exchange(RuleBasedStateMachine):
             response.file("/f", precompressed=body == "precompressed")
         elif body == "directory":
             listing = DirectorySource("d", "/", "/d/", False, FileSource("/fallback"))
-            response.take(FileSource("d/index.html", directory_location=b"./d/", otherwise=listing))
+            draft_of(response).set_source(FileSource("d/index.html", directory_location=b"./d/", otherwise=listing))
         elif body == "held":
             response.file(BytesIO(b"held"))
-            held = held_by(response.source) if response.source is not None else None
+            source = draft_of(response).source
+            held = None if source is None else held_by(source)
             assert held is not None
             streams.append(held)
         else:
@@ -232,7 +234,7 @@ class Exchange(RuleBasedStateMachine):
         outcome = need.outcome
         assert outcome == self.response.outcome
         ended = any(type(event) is End for event in self.events)
-        failed = self.response.failed
+        failed = draft_of(self.response).failed
         assert outcome.kind == ("failed" if failed else "disconnected" if self.left else "complete")
         if outcome.kind == "complete":
             assert ended

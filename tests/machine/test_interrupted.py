@@ -8,6 +8,7 @@ import pytest
 
 from heaven_core import Machine, Outcome, Request, Response, ServerSentEvent
 from heaven_core.message.bodies import AnyIterable
+from heaven_core.message.response import draft_of
 from heaven_core.protocol.events import Chunk, End, Event, Reset, Start
 from heaven_core.protocol.needs import CloseStream, Deliver, Finished, NextItem
 from heaven_core.testing import Clock
@@ -191,4 +192,4 @@ def test_a_last_event_is_checked_where_it_is_set() -> None:
         response.stream([], at_shutdown="bye")
     with pytest.raises(ValueError, match="no length="):
         response.stream([], sse=True, length=9, at_shutdown="bye")
-    assert response.source is None
+    assert draft_of(response).source is None

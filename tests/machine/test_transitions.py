@@ -12,6 +12,7 @@ import pytest
 from heaven_core import Entry, FileInfo, LocalProtocolError, Machine, Request, Response
 from heaven_core.machine.states import INPUTS, NAMES, STATES, TRANSITIONS
 from heaven_core.message.bodies import AnyIterable, DirectorySource, FileSource
+from heaven_core.message.response import draft_of
 from heaven_core.protocol.needs import CloseFile, CloseStream, Finished
 from heaven_core.testing import Clock
 
@@ -87,11 +88,11 @@ def _encoded_already(res: Response) -> None:
 def _directory(res: Response) -> None:
     fallback = FileSource("/fallback")
     listing = DirectorySource("d", "/", "/d/", False, fallback)
-    res.take(FileSource("d/index.html", within="/", directory_location=b"./d/", otherwise=listing))
+    draft_of(res).set_source(FileSource("d/index.html", within="/", directory_location=b"./d/", otherwise=listing))
 
 
 def _file_with_fallback(res: Response) -> None:
-    res.take(FileSource("/f", otherwise=FileSource("/fallback")))
+    draft_of(res).set_source(FileSource("/f", otherwise=FileSource("/fallback")))
 
 
 def _held_file(res: Response) -> None:

@@ -31,6 +31,7 @@ ALLOWED = frozenset(
         "json",
         "json.encoder",
         "math",
+        "operator",
         "re",
         "stat",
         "string",
