@@ -7,7 +7,6 @@ between two items; it reads files on the event loop and sends a range in one pie
 from __future__ import annotations
 
 import asyncio
-import secrets
 import sys
 import time
 from typing import assert_never
@@ -29,7 +28,6 @@ from heaven_core import (
     OpenFile,
     Request,
     Reset,
-    Runtime,
     Start,
     UseFile,
 )
@@ -37,9 +35,10 @@ from heaven_core.http.dates import format_http_date
 from heaven_core.http.http1 import LAST_CHUNK, write_chunk, write_head
 from heaven_io.blocking import BlockingFile, open_blocking
 from heaven_io.listing import list_directory
+from heaven_io.runtime import system_runtime
 from heaven_io.streams import Stream
 
-RUNTIME = Runtime(time.time, time.monotonic, lambda: secrets.token_hex(16), repr)
+RUNTIME = system_runtime()
 
 
 async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -79,7 +78,7 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
                     pass  # closing without the last chunk, or short of the length, is how HTTP/1.1 shows it
                 case Deferred():
                     for call in event.calls:
-                        call.func(app)
+                        call.run(app)
                 case _:
                     assert_never(event)
         try:

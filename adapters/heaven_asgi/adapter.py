@@ -25,7 +25,6 @@ from heaven_core.protocol.events import DeferredCall
 from heaven_core.protocol.outcome import OutcomeKind
 from heaven_io.deferred import MAX_RUNNING, MAX_WAITING, TaskGroupRunner, hand_over, run_calls
 from heaven_io.detached import begin
-from heaven_io.reporting import log_error
 from heaven_io.runtime import system_runtime
 from heaven_io.streams import Stream
 
@@ -74,16 +73,17 @@ class ASGIAdapter:
                 f"not {max_deferred} and {max_deferred_waiting}"
             )
         self.app: Final = app
-        self._make_runner: Final = partial(TaskGroupRunner, max_running=max_deferred, max_waiting=max_deferred_waiting)
+        self._make_runner: Final = partial(
+            TaskGroupRunner, report=self._report, max_running=max_deferred, max_waiting=max_deferred_waiting
+        )
         self._deadline: Final = deferred_deadline
         self._closing_limit: Final = closing_limit
-        self._runtime: Final = system_runtime(date_lag=_DATE_LAG)
+        self._runtime: Final = system_runtime(_spawn, date_lag=_DATE_LAG)
         # By event loop: a server may run several with one adapter, tests one after the other.
         self._runners: Final[WeakKeyDictionary[object, TaskGroupRunner]] = WeakKeyDictionary()
         self._streams: Final[WeakKeyDictionary[object, OpenStreams]] = WeakKeyDictionary()
         self._stream_deadline: Final = stream_deadline
         self._signals: Final = signals
-        app.attach(log_error, _spawn)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """What the server calls for each request, and once for its lifespan."""
@@ -146,7 +146,15 @@ class ASGIAdapter:
         if kind == "lifespan":
             streams = self._streams[_running_loop()] = OpenStreams(self._stream_deadline)
             await run_lifespan(
-                self.app, receive, send, self._make_runner, self._use, self._deadline, streams, self._signals
+                self.app,
+                receive,
+                send,
+                self._make_runner,
+                self._use,
+                self._deadline,
+                streams,
+                self._signals,
+                self._report,
             )
         elif kind == "websocket":
             await receive()
@@ -159,7 +167,7 @@ class ASGIAdapter:
     ) -> Awaitable[None]:
         """The way of files and streams, through a machine."""
         machine = Machine(response, request, self._runtime, Stream)
-        tell = partial(self.app.observers.tell, request) if self.app.observers else None
+        tell = partial(self.app.observers.tell, request, runtime=self._runtime) if self.app.observers else None
         driver = Driver(machine, scope, send, inbox, self._streams_here(), tell, self._closing_limit)
         return self._drive(driver) if _on_asyncio() else self._drive_on_trio(driver)
 
@@ -184,9 +192,12 @@ class ASGIAdapter:
         """By the app's own runner, else in a task of the lifespan; where none came (mounted, switched off), here."""
         runner = self.app.defer_runner or self._runners.get(_running_loop())
         if runner is not None:
-            hand_over(calls, self.app, runner)
+            hand_over(calls, self.app, runner, self._report)
         else:
-            await run_calls(calls, self.app, self.app.report)
+            await run_calls(calls, self.app, self._report)
+
+    def _report(self, error: BaseException, where: str) -> None:
+        self.app.report(error, where, self._runtime)
 
     def _use(self, runner: TaskGroupRunner | None) -> None:
         if runner is not None:

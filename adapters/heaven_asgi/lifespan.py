@@ -14,7 +14,7 @@ from heaven_asgi.signals import heard_first
 from heaven_asgi.types import Receive, Send
 from heaven_core.app.app import App
 from heaven_io.cancelling import is_own_cancellation
-from heaven_io.deferred import TaskGroupRunner
+from heaven_io.deferred import Report, TaskGroupRunner
 
 __all__ = ["run_lifespan"]
 
@@ -28,6 +28,7 @@ async def run_lifespan(
     deadline: float,
     streams: OpenStreams,
     signals: bool,
+    report: Report,
 ) -> None:
     """Serve a lifespan scope.
 
@@ -59,7 +60,7 @@ async def run_lifespan(
         error = _unwrapped(raised)
         if is_own_cancellation(error):
             raise
-        app.report(error, "lifespan")
+        report(error, "lifespan")
         stage = "shutdown" if started else "startup"
         # Said also for what is no Exception: uvicorn takes a lifespan that only raises for one that is not supported,
         # and serves.

@@ -12,7 +12,6 @@ import anyio.to_thread
 from anyio import CapacityLimiter
 from anyio.abc import TaskGroup
 
-from heaven_core.app.app import App
 from heaven_core.protocol.events import DeferredCall, DeferRunner
 from heaven_io.cancelling import is_own_cancellation
 from heaven_io.reporting import log_lost
@@ -28,20 +27,20 @@ MAX_RUNNING: Final = 100
 MAX_WAITING: Final = 10_000
 
 Report: TypeAlias = Callable[[BaseException, str], None]
-"""Takes an error and where it came from: `app.report`."""
+"""Takes an error and where it came from, and hands it to the application and its log."""
 
 
-def hand_over(calls: Sequence[DeferredCall], app: App, runner: DeferRunner) -> None:
+def hand_over(calls: Sequence[DeferredCall], app: object, runner: DeferRunner, report: Report) -> None:
     """Give the calls to a runner. What it raises is reported, and each of them logged as lost."""
     try:
         runner.start(calls, app)
     except Exception as error:
-        app.report(error, "the runner of deferred calls")
+        report(error, "the runner of deferred calls")
         _log_all_lost(calls, "its runner has failed")
 
 
 async def run_calls(
-    calls: Iterable[DeferredCall], app: App, report: Report, limiter: CapacityLimiter | None = None
+    calls: Iterable[DeferredCall], app: object, report: Report, limiter: CapacityLimiter | None = None
 ) -> None:
     """Run `calls` one after the other: an `async def` here, any other function in a worker thread of `limiter`.
 
@@ -66,20 +65,26 @@ class TaskGroupRunner:
     next they are refused and logged by name, for a queue that grows without end would take the process with it.
     """
 
-    __slots__ = ("_drained", "_group", "_idle", "_limiter", "_max_running", "_max_waiting", "_running", "_waiting")
+    __slots__ = (
+        "_drained", "_group", "_idle", "_limiter", "_max_running", "_max_waiting", "_report", "_running",
+        "_waiting",
+    )  # fmt: skip
 
-    def __init__(self, group: TaskGroup, max_running: int = MAX_RUNNING, max_waiting: int = MAX_WAITING) -> None:
+    def __init__(
+        self, group: TaskGroup, report: Report, max_running: int = MAX_RUNNING, max_waiting: int = MAX_WAITING
+    ) -> None:
         self._group: Final = group
+        self._report: Final = report
         self._max_running: Final = max_running
         self._max_waiting: Final = max_waiting
         self._limiter: Final = CapacityLimiter(DEFERRED_THREADS)
         # What is pending, and the scope to cancel it by.
         self._running: Final[dict[anyio.CancelScope, deque[DeferredCall]]] = {}
-        self._waiting: Final[deque[tuple[deque[DeferredCall], App]]] = deque()
+        self._waiting: Final[deque[tuple[deque[DeferredCall], object]]] = deque()
         self._idle: anyio.Event | None = None
         self._drained = False
 
-    def start(self, calls: Sequence[DeferredCall], app: App) -> None:
+    def start(self, calls: Sequence[DeferredCall], app: object) -> None:
         """Run `calls` in order, in a task of their own. After `drain` they are lost, and logged as that."""
         pending = deque(calls)
         if self._drained:
@@ -112,16 +117,16 @@ class TaskGroupRunner:
             _log_all_lost(pending, why)
         self._waiting.clear()
 
-    def _begin(self, pending: deque[DeferredCall], app: App) -> None:
+    def _begin(self, pending: deque[DeferredCall], app: object) -> None:
         scope = anyio.CancelScope()
         self._running[scope] = pending
         self._group.start_soon(self._run, scope, pending, app)
 
-    async def _run(self, scope: anyio.CancelScope, pending: deque[DeferredCall], app: App) -> None:
+    async def _run(self, scope: anyio.CancelScope, pending: deque[DeferredCall], app: object) -> None:
         try:
             with scope:
                 while pending:
-                    await _run_call(pending[0], app, app.report, self._limiter)
+                    await _run_call(pending[0], app, self._report, self._limiter)
                     if pending:  # not drained meanwhile
                         pending.popleft()
         finally:
@@ -133,14 +138,15 @@ class TaskGroupRunner:
                 self._idle.set()
 
 
-async def _run_call(call: DeferredCall, app: App, report: Report, limiter: CapacityLimiter | None) -> None:
-    func = call.func
+async def _run_call(call: DeferredCall, app: object, report: Report, limiter: CapacityLimiter | None) -> None:
     try:
-        if inspect.iscoroutinefunction(func):
-            result: object = func(app)
+        if inspect.iscoroutinefunction(call.func):
+            result = call.run(app)
         else:
             # In a tuple, since trio refuses a thread that returns a coroutine.
-            (result,) = await anyio.to_thread.run_sync(lambda: (func(app),), abandon_on_cancel=True, limiter=limiter)
+            (result,) = await anyio.to_thread.run_sync(
+                lambda: (call.run(app),), abandon_on_cancel=True, limiter=limiter
+            )
         if isinstance(result, Awaitable):
             await result
     except (KeyboardInterrupt, SystemExit):

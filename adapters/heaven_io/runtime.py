@@ -5,18 +5,24 @@ from __future__ import annotations
 import secrets
 import time
 import traceback
+from collections.abc import Awaitable, Callable
 
-from heaven_core.runtime import Runtime
+from heaven_core.runtime import Runtime, run_at_once
+from heaven_io.reporting import log_error
 
 __all__ = ["system_runtime"]
 
 
-def system_runtime(date_lag: float = 0.0) -> Runtime:
-    """The real clocks, 128 random bits as hexadecimal digits, and tracebacks as Python prints them.
+def system_runtime(
+    spawn: Callable[[Awaitable[object]], None] = run_at_once,
+    log: Callable[[BaseException, str], None] = log_error,
+    date_lag: float = 0.0,
+) -> Runtime:
+    """The real clocks, 128 random bits as hexadecimal digits, tracebacks as Python prints them, and the log.
 
-    `date_lag`: seconds by which the Date of a server below may be behind; see `Runtime`.
+    `log` is the logger `heaven_core` unless given. `spawn` and `date_lag` are as in `Runtime`.
     """
-    return Runtime(time.time, time.monotonic, _token, _describe, date_lag)
+    return Runtime(time.time, time.monotonic, _token, _describe, log, spawn, date_lag)
 
 
 def _token() -> str:

@@ -45,7 +45,7 @@ class App(Store):
     `keep`, `peek` and `unkeep` hold process-wide state, as a `Context` does for one request.
     """
 
-    __slots__ = ("_log", "_registry", "_spawn", "defer_runner", "lifespan", "observers", "on_error")
+    __slots__ = ("_registry", "defer_runner", "lifespan", "observers", "on_error")
 
     def __init__(
         self,
@@ -64,8 +64,6 @@ class App(Store):
         self.defer_runner: Final = defer_runner
         self.observers: Final = Observers(self.report)
         self._registry: Final = Registry(self.report, debug, max_body_size)
-        self._log: Callable[[BaseException, str], None] | None = None
-        self._spawn: Callable[[Awaitable[object]], None] | None = None
 
     @property
     def schema(self) -> Schemas:
@@ -180,11 +178,6 @@ class App(Store):
 
     # For drivers
 
-    def attach(self, log: Callable[[BaseException, str], None], spawn: Callable[[Awaitable[object]], None]) -> None:
-        """Say where errors are logged, and who awaits an `on_error` that is async. An adapter calls it."""
-        self._log = log
-        self._spawn = spawn
-
     def check(self) -> None:
         """Find what no registration alone can show: a schema without a route, or one that can never be used.
 
@@ -210,20 +203,16 @@ class App(Store):
         """
         return respond(self._registry, request, response, runtime, in_thread)
 
-    def report(self, error: BaseException, where: str) -> None:
-        """Hand an error to `on_error`, then to the log. Never raises an `Exception`."""
+    def report(self, error: BaseException, where: str, runtime: Runtime) -> None:
+        """Hand an error to `on_error`, then to the log of `runtime`. Never raises an `Exception`."""
         if self.on_error is not None:
             try:
                 result = self.on_error(error, where)
                 if is_awaitable(result):
-                    (self._spawn or _run_at_once)(result)
+                    runtime.spawn(result)
             except Exception as broken:
-                self._write(broken, "on_error")
-        self._write(error, where)
-
-    def _write(self, error: BaseException, where: str) -> None:
-        if self._log is not None:
-            self._log(error, where)
+                runtime.log(broken, "on_error")
+        runtime.log(error, where)
 
     def _route(self, method: str, path: str, handler: RouteHandler[T], stream: bool, thread: bool) -> None:
         _callable(handler, "a handler")
@@ -250,10 +239,3 @@ def _callable(func: _F, what: str) -> _F:
     if not callable(func):
         raise TypeError(f"{what} must be callable with (req, res, ctx), not {type(func).__name__}: {func!r}")
     return func
-
-
-def _run_at_once(awaitable: Awaitable[object]) -> None:
-    """For an app without an adapter: an async on_error that awaits nothing runs to its end right here."""
-    steps = awaitable.__await__()
-    for _ in steps:
-        raise RuntimeError("an async on_error that awaits something needs an adapter, or App.attach()")

@@ -140,7 +140,7 @@ async def _recover(
         beside = beside_abort(error)
         failure, cancellation = split_exceptions(beside)
         if failure is not None:
-            draft.report_error(failure, where)
+            draft.report_error(failure, where, runtime)
         if cancellation is not None:
             raise cancellation
         return

@@ -52,7 +52,7 @@ async def refuse(
         if draft.status < 500:
             draft.failed = False
     if draft.failed:
-        draft.report_error(error, where)
+        draft.report_error(error, where, runtime)
 
 
 async def _run(
@@ -76,7 +76,7 @@ async def _run(
             return
         if not isinstance(beside, Exception):
             raise beside from None
-        draft.report_error(beside, f"the error handler for {where}")
+        draft.report_error(beside, f"the error handler for {where}", runtime)
         if draft.refusal is None:
             draft.fail(beside, runtime.describe)
 

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from inspect import iscoroutinefunction
 from typing import Final, TypeAlias, final
 
-from heaven_core.message.draft import Report
 from heaven_core.message.request import Request
 from heaven_core.protocol.events import Event
 from heaven_core.protocol.outcome import Outcome
+from heaven_core.runtime import Runtime
 
 __all__ = ["Observer", "Observers"]
 
@@ -23,7 +23,7 @@ class Observers:
 
     __slots__ = ("_observers", "_report")
 
-    def __init__(self, report: Report) -> None:
+    def __init__(self, report: Callable[[BaseException, str, Runtime], None]) -> None:
         self._report: Final = report
         self._observers: Final[list[Observer]] = []
 
@@ -38,10 +38,10 @@ class Observers:
             raise TypeError(f"an observer is a def, since no response waits for it: {observer!r}")
         self._observers.append(observer)
 
-    def tell(self, request: Request[object], what: Event | Outcome) -> None:
+    def tell(self, request: Request[object], what: Event | Outcome, runtime: Runtime) -> None:
         """Tell all of them. One that raises an `Exception` is reported, and the next is told."""
         for observer in self._observers:
             try:
                 observer(request, what)
             except Exception as error:
-                self._report(error, f"an observer of {request.method} {request.path!r}")
+                self._report(error, f"an observer of {request.method} {request.path!r}", runtime)

@@ -10,9 +10,9 @@ from heaven_core.app.hooks import HookTable, Plan
 from heaven_core.app.patterns import Pattern
 from heaven_core.app.router import Router
 from heaven_core.message.context import Context
-from heaven_core.message.draft import Report
 from heaven_core.message.request import Request
 from heaven_core.message.response import Response
+from heaven_core.runtime import Runtime
 from heaven_core.schema.schema import Schema
 
 __all__ = ["Endpoint", "ErrorKey", "Handler", "Registry", "Schemas"]
@@ -110,7 +110,7 @@ class Registry:
         "schemas",
     )
 
-    def __init__(self, report: Report, debug: bool, max_body_size: int) -> None:
+    def __init__(self, report: Callable[[BaseException, str, Runtime], None], debug: bool, max_body_size: int) -> None:
         self._report: Final = report
         self.debug: Final = debug
         self.max_body_size: Final = max_body_size
@@ -120,9 +120,9 @@ class Registry:
         self.error_handlers: Final[dict[ErrorKey, Handler]] = {}
         self._endpoints: Final[list[Endpoint]] = []
 
-    def report(self, error: BaseException, where: str) -> None:
+    def report(self, error: BaseException, where: str, runtime: Runtime) -> None:
         """Tell the application of an error."""
-        self._report(error, where)
+        self._report(error, where, runtime)
 
     def add(self, endpoint: Endpoint, *, yields: bool = False) -> None:
         """Raises `ValueError` for a second route with this method and pattern, unless one of them `yields`."""

@@ -464,7 +464,8 @@ class Machine(Generic[S]):
 
     def report(self, error: BaseException, what: str) -> None:
         """Tell the application of an error, with the request that it belongs to; `what` went wrong."""
-        self._draft.report_error(error, f"{what} of {self._exchange.request.method} {self._exchange.request.path!r}")
+        exchange = self._exchange
+        self._draft.report_error(error, f"{what} of {exchange.method} {exchange.request.path!r}", exchange.runtime)
 
     def _out_of_turn(self, call: str) -> NoReturn:
         """Poison the machine. Its deferred work is lost with it: nobody can say what the driver has done."""

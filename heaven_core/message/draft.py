@@ -25,9 +25,7 @@ from heaven_core.protocol.outcome import Outcome, OutcomeKind
 from heaven_core.runtime import Runtime
 from heaven_core.schema.schema import Schema
 
-__all__ = ["NO_FIELDS", "STARTED", "Draft", "Host", "Options", "Report"]
-
-Report: TypeAlias = Callable[[BaseException, str], None]
+__all__ = ["NO_FIELDS", "STARTED", "Draft", "Host", "Options"]
 
 
 class Host(Protocol):
@@ -38,7 +36,7 @@ class Host(Protocol):
         """Whether clients are shown tracebacks."""
         ...
 
-    def report(self, error: BaseException, where: str, /) -> None:
+    def report(self, error: BaseException, where: str, runtime: Runtime, /) -> None:
         """Tell the application of an error."""
         ...
 
@@ -350,10 +348,10 @@ class Draft:
         self.error = error
         self.failed = True
 
-    def report_error(self, error: BaseException, where: str) -> None:
-        """Tell the application, and its log."""
+    def report_error(self, error: BaseException, where: str, runtime: Runtime) -> None:
+        """Tell the application, and the log of this runtime."""
         if self.host is not None:
-            self.host.report(error, where)
+            self.host.report(error, where, runtime)
 
     def finish(self, kind: OutcomeKind, body_bytes: int, ended: float) -> Sequence[DeferredCall]:
         """Fix the outcome; `ended` is the monotonic time in seconds. Returns the deferred calls that it lets run."""

@@ -10,13 +10,10 @@ gone; then, at most once, `Deferred`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeAlias, final
+from typing import Final, Literal, Never, Protocol, TypeAlias, cast, final
 
 from heaven_core._record import Record
 from heaven_core.http.headers import Field
-
-if TYPE_CHECKING:
-    from heaven_core.app.app import App
 
 __all__ = ["Chunk", "DeferRunner", "Deferred", "DeferredCall", "End", "Event", "FileRange", "Reset", "Start", "When"]
 
@@ -85,9 +82,15 @@ class DeferredCall(Record):
 
     __slots__ = ("func", "when")
 
-    def __init__(self, func: Callable[[App], object], when: When) -> None:
+    def __init__(self, func: Callable[[Never], object], when: When) -> None:
         self.func: Final = func
         self.when: Final = when
+
+    def run(self, app: object) -> object:
+        """Call it with the app; what it returns may have to be awaited. Raises what it raises."""
+        # `Response.defer` takes nothing but a function of an App, and nobody has another app to give than that one:
+        # to say so here, this module would have to know what an App is, which knows all of them.
+        return cast(Callable[[object], object], self.func)(app)
 
     @property
     def name(self) -> str:
@@ -116,8 +119,8 @@ class DeferRunner(Protocol):
     adapter runs them in this process, and waits for them at the shutdown.
     """
 
-    def start(self, calls: Sequence[DeferredCall], app: App, /) -> None:
-        """See to it that `call.func(app)` is called for each, in this order, each on its own: one may raise.
+    def start(self, calls: Sequence[DeferredCall], app: object, /) -> None:
+        """See to it that `call.run(app)` is called for each, in this order, each on its own: one may raise.
 
         Called where the response was sent, so it must not block. What it raises is reported, and the calls are lost.
         """

@@ -92,7 +92,6 @@ class Client:
         """`request` for an app that needs an event loop."""
         exchange = Exchange()
         waiting: list[Awaitable[object]] = []
-        self.app.attach(lambda error, where: exchange.errors.append((error, where)), waiting.append)
         path, _, query = target.partition("?")
         pieces = ([body] if body else []) if isinstance(body, bytes) else list(body)
         fields: list[Field] = [
@@ -110,12 +109,12 @@ class Client:
             reader=_Upload(pieces, leave_in_upload) if pieces or leave_in_upload else None,
             origin={"raw_path": path.encode("ascii")},
         )
-        runtime = self.clock.runtime()
+        runtime = self.clock.runtime(lambda error, where: exchange.errors.append((error, where)), waiting.append)
         response = self.app.response(runtime)
         await self.app.respond(request, response, runtime)
         machine = Machine(response, request, runtime, Pulled, exchange.notes.append)
-        tell = partial(self.app.observers.tell, request)
-        await Driver(self.app, tell, self.disk, machine, exchange, leave_after, shut_down_after).run()
+        tell = partial(self.app.observers.tell, request, runtime=runtime)
+        await Driver(self.app, runtime, tell, self.disk, machine, exchange, leave_after, shut_down_after).run()
         exchange.outcome = response.outcome
         for awaitable in waiting:
             await awaitable

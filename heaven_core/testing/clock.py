@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import final
 
-from heaven_core.runtime import Runtime
+from heaven_core.runtime import Runtime, run_at_once
 
 __all__ = ["Clock"]
+
+
+def _keep_silent(error: BaseException, where: str) -> None:
+    """Errors are the application's `on_error`'s, where nobody looks into the log."""
 
 
 @final
@@ -25,9 +30,16 @@ class Clock:
         self.now += seconds
         self.elapsed += seconds
 
-    def runtime(self) -> Runtime:
-        """The runtime of a driver that lives by this clock. Its random tokens are token1, token2, ..."""
-        return Runtime(lambda: self.now, lambda: self.elapsed, self._token, repr)
+    def runtime(
+        self,
+        log: Callable[[BaseException, str], None] = _keep_silent,
+        spawn: Callable[[Awaitable[object]], None] = run_at_once,
+    ) -> Runtime:
+        """The runtime of a driver that lives by this clock. Its random tokens are token1, token2, ...
+
+        `log` and `spawn` are as in `Runtime`; without `log`, nothing is logged.
+        """
+        return Runtime(lambda: self.now, lambda: self.elapsed, self._token, repr, log, spawn)
 
     def _token(self) -> str:
         self._tokens += 1

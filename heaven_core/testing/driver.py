@@ -11,7 +11,7 @@ from heaven_core.errors import ClientDisconnected
 from heaven_core.http.headers import Headers
 from heaven_core.machine.machine import Machine
 from heaven_core.message.bodies import AnyIterable
-from heaven_core.protocol.events import Chunk, Deferred, End, Event, FileRange, Reset, Start
+from heaven_core.protocol.events import Chunk, Deferred, DeferredCall, End, Event, FileRange, Reset, Start
 from heaven_core.protocol.needs import (
     CloseFile,
     CloseStream,
@@ -23,6 +23,7 @@ from heaven_core.protocol.needs import (
     UseFile,
 )
 from heaven_core.protocol.outcome import Outcome
+from heaven_core.runtime import Runtime
 from heaven_core.testing.disk import Disk, OpenedFile
 from heaven_core.testing.result import Exchange
 
@@ -77,6 +78,7 @@ class Driver:
         "_files",
         "_leave_after",
         "_machine",
+        "_runtime",
         "_sent",
         "_shut_down_after",
         "_tell",
@@ -85,6 +87,7 @@ class Driver:
     def __init__(
         self,
         app: App,
+        runtime: Runtime,
         tell: Callable[[Event | Outcome], None],
         disk: Disk,
         machine: Machine[Pulled],
@@ -93,6 +96,7 @@ class Driver:
         shut_down_after: int | None,
     ) -> None:
         self._app: Final = app
+        self._runtime: Final = runtime
         self._tell: Final = tell
         self._disk: Final = disk
         self._machine: Final = machine
@@ -176,15 +180,15 @@ class Driver:
                     self._app.defer_runner.start(event.calls, self._app)
                 else:
                     for call in event.calls:
-                        await self._run(call.func, call.name)
+                        await self._run(call)
             case _:
                 assert_never(event)
         self._tell(event)
 
-    async def _run(self, func: Callable[[App], object], name: str) -> None:
+    async def _run(self, call: DeferredCall) -> None:
         try:
-            result = func(self._app)
+            result = call.run(self._app)
             if isinstance(result, Awaitable):
                 await result
         except Exception as error:
-            self._app.report(error, f"deferred call {name}")
+            self._app.report(error, f"deferred call {call.name}", self._runtime)

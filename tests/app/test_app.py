@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Generator
 from typing import cast
 
 import pytest
 
-from heaven_core import App, Context, Request, Response
-from heaven_core.testing import Client
+from heaven_core import App, Context, Request, Response, Runtime
+from heaven_core.testing import Client, Clock
 
 
 def nothing(req: Request, res: Response, ctx: Context) -> None:
@@ -107,8 +108,8 @@ def test_a_schema_that_only_returns_goes_with_a_streamed_request() -> None:
 def test_on_error_hears_first_and_then_the_log() -> None:
     heard: list[str] = []
     app = App(on_error=lambda error, where: heard.append(f"on_error {error!r} {where}"))
-    app.attach(lambda error, where: heard.append(f"log {error!r} {where}"), lambda awaitable: None)
-    app.report(ValueError("a"), "here")
+    runtime = Clock().runtime(lambda error, where: heard.append(f"log {error!r} {where}"))
+    app.report(ValueError("a"), "here", runtime)
     assert heard == ["on_error ValueError('a') here", "log ValueError('a') here"]
 
 
@@ -125,7 +126,7 @@ def test_an_on_error_that_fails_is_logged_beside_the_error() -> None:
     ]
 
 
-def test_an_async_on_error_is_awaited_by_the_adapter() -> None:
+def test_an_async_on_error_is_awaited_by_the_runtime() -> None:
     heard: list[str] = []
 
     async def on_error(error: BaseException, where: str) -> None:
@@ -137,30 +138,46 @@ def test_an_async_on_error_is_awaited_by_the_adapter() -> None:
     assert heard == ["GET '/'"]
 
 
-def test_without_an_adapter_an_async_on_error_runs_if_it_awaits_nothing() -> None:
+def test_without_a_spawn_an_async_on_error_runs_if_it_awaits_nothing() -> None:
     heard: list[str] = []
 
     async def on_error(error: BaseException, where: str) -> None:
         heard.append(where)
 
-    App(on_error=on_error).report(ValueError(), "here")
+    App(on_error=on_error).report(ValueError(), "here", Clock().runtime())
     assert heard == ["here"]
 
 
-def test_without_an_adapter_an_async_on_error_that_waits_is_a_failure_of_its_own() -> None:
+def test_without_a_spawn_an_async_on_error_that_waits_is_a_failure_of_its_own() -> None:
     class Waiting:
         def __await__(self) -> Generator[None, None, None]:
             yield  # what an event loop would take
 
     app = App(on_error=lambda error, where: Waiting())
     heard: list[str] = []
-    app._log = lambda error, where: heard.append(f"{where}: {error}")  # pyright: ignore[reportPrivateUsage]  # no adapter
-    app.report(ValueError("a"), "here")
-    assert heard == ["on_error: an async on_error that awaits something needs an adapter, or App.attach()", "here: a"]
+    app.report(ValueError("a"), "here", Clock().runtime(lambda error, where: heard.append(f"{where}: {error}")))
+    assert heard == [
+        "on_error: an async on_error that awaits something needs a runtime whose spawn= runs it in a task",
+        "here: a",
+    ]
 
 
-def test_without_anybody_to_tell_nothing_is_raised() -> None:
-    App().report(ValueError(), "here")
+def test_each_report_goes_to_the_log_of_its_own_runtime() -> None:
+    """Two adapters, or an adapter and a test client, may serve one app: neither takes the other's log."""
+    heard: list[str] = []
+    app = App()
+    app.GET("/", failing)
+    first = Clock().runtime(lambda error, where: heard.append(f"first {where}"))
+    second = Clock().runtime(lambda error, where: heard.append(f"second {where}"))
+
+    async def respond(runtime: Runtime) -> None:
+        await app.respond(Request("GET", "/"), app.response(runtime), runtime)
+
+    asyncio.run(respond(first))
+    asyncio.run(respond(second))
+    Client(app).get("/")
+    asyncio.run(respond(first))
+    assert heard == ["first GET '/'", "second GET '/'", "first GET '/'"]
 
 
 def test_debug_shows_the_traceback_escaped() -> None:

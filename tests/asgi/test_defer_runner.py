@@ -21,7 +21,7 @@ class Queue:
     def __init__(self) -> None:
         self.names: list[str] = []
 
-    def start(self, calls: Sequence[DeferredCall], app: App, /) -> None:
+    def start(self, calls: Sequence[DeferredCall], app: object, /) -> None:
         self.names += [call.name for call in calls]
 
 

@@ -30,9 +30,9 @@ SOON: Final = 0.01  # seconds: a head timeout and a heartbeat that are over when
 class AtOnce:
     """Runs deferred calls where they are handed over: else it is the request's own task, which may be cancelled."""
 
-    def start(self, calls: Sequence[DeferredCall], app: App) -> None:
+    def start(self, calls: Sequence[DeferredCall], app: object) -> None:
         for call in calls:
-            call.func(app)
+            call.run(app)
 
 
 @final

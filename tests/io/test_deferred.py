@@ -224,7 +224,7 @@ class TestRunner:
     async def test_starting_waits_for_nothing(self) -> None:
         log, blocking = Log(), Blocking()
         async with anyio.create_task_group() as group:
-            runner = TaskGroupRunner(group)
+            runner = TaskGroupRunner(group, Reports())
             runner.start(calls(blocking.wait, log.sync("after")), App())
             runner.start(calls(log.coroutine("other response")), App())
             await anyio.wait_all_tasks_blocked()
@@ -232,11 +232,11 @@ class TestRunner:
             blocking.open.set()
         assert log.names == ["other response", "after"]
 
-    async def test_errors_go_to_on_error_of_the_app(self) -> None:
+    async def test_errors_are_reported(self) -> None:
         reports = Reports()
         async with anyio.create_task_group() as group:
-            runner = TaskGroupRunner(group)
-            runner.start(calls(fail), App(on_error=reports))
+            runner = TaskGroupRunner(group, reports)
+            runner.start(calls(fail), App())
             await runner.drain(10)
         assert [where for _, where in reports.got] == ["deferred call fail"]
 
@@ -245,7 +245,7 @@ class TestRunner:
     ) -> None:
         log, blocking = Log(), Blocking()
         async with anyio.create_task_group() as group:
-            runner = TaskGroupRunner(group)
+            runner = TaskGroupRunner(group, Reports())
 
             async def let_through() -> None:
                 await anyio.wait_all_tasks_blocked()
@@ -260,7 +260,7 @@ class TestRunner:
 
     async def test_draining_nothing_is_done_at_once(self, caplog: pytest.LogCaptureFixture) -> None:
         async with anyio.create_task_group() as group:
-            await TaskGroupRunner(group).drain(0)
+            await TaskGroupRunner(group, Reports()).drain(0)
         assert caplog.records == []
 
     async def test_what_is_left_at_the_deadline_is_cancelled_and_logged_by_name(
@@ -278,7 +278,7 @@ class TestRunner:
             log.note("count_visit", app)
 
         async with anyio.create_task_group() as group:
-            runner = TaskGroupRunner(group)
+            runner = TaskGroupRunner(group, Reports())
             runner.start(calls(log.coroutine("ran"), send_mail, count_visit), App())
             await runner.drain(0.05)
         assert (log.names, cleaned) == (["ran"], ["send_mail"])
@@ -297,7 +297,7 @@ class TestRunner:
             left.set()
 
         async with anyio.create_task_group() as group:
-            runner = TaskGroupRunner(group)
+            runner = TaskGroupRunner(group, Reports())
             runner.start(calls(hang), App())
             assert await anyio.to_thread.run_sync(begun.wait, 10)
             await runner.drain(0.01)
@@ -314,7 +314,7 @@ class TestRunner:
                 await blocking.wait(app)
 
         async with anyio.create_task_group() as group:
-            runner = TaskGroupRunner(group)
+            runner = TaskGroupRunner(group, Reports())
             runner.start(calls(stubborn), App())
             await runner.drain(0.01)
             blocking.open.set()
@@ -322,7 +322,7 @@ class TestRunner:
     async def test_what_comes_after_the_drain_is_lost_and_logged(self, caplog: pytest.LogCaptureFixture) -> None:
         log = Log()
         async with anyio.create_task_group() as group:
-            runner = TaskGroupRunner(group)
+            runner = TaskGroupRunner(group, Reports())
             await runner.drain(0)
             runner.start(calls(fail, fail_in_a_thread), App())
         assert log.names == []
@@ -334,7 +334,7 @@ class TestRunner:
     async def test_what_a_cancelled_group_takes_with_it_is_logged(self, caplog: pytest.LogCaptureFixture) -> None:
         blocking = Blocking()
         async with anyio.create_task_group() as group:
-            TaskGroupRunner(group).start(calls(blocking.wait, fail), App())
+            TaskGroupRunner(group, Reports()).start(calls(blocking.wait, fail), App())
             await anyio.wait_all_tasks_blocked()
             group.cancel_scope.cancel()
         assert [message.rpartition(" is lost: ")[2] for message in caplog.messages] == ["its task was cancelled"] * 2
@@ -348,7 +348,7 @@ class TestRunner:
             seen.append(limiter.borrowed_tokens)
 
         async with anyio.create_task_group() as group:
-            runner = TaskGroupRunner(group)
+            runner = TaskGroupRunner(group, Reports())
             runner.start(calls(look), App())
             await runner.drain(10)
         assert seen == [before]
@@ -364,7 +364,7 @@ class TestLimits:
     async def test_only_so_many_run_at_once_and_the_others_wait_in_order(self) -> None:
         log, blocking = Log(), Blocking()
         async with anyio.create_task_group() as group:
-            runner = TaskGroupRunner(group, max_running=2, max_waiting=3)
+            runner = TaskGroupRunner(group, Reports(), max_running=2, max_waiting=3)
             runner.start(calls(blocking.wait), App())
             runner.start(calls(log.coroutine("first")), App())
             for name in ("second", "third"):
@@ -379,7 +379,7 @@ class TestLimits:
     ) -> None:
         log, blocking = Log(), Blocking()
         async with anyio.create_task_group() as group:
-            runner = TaskGroupRunner(group, max_running=1, max_waiting=1)
+            runner = TaskGroupRunner(group, Reports(), max_running=1, max_waiting=1)
             runner.start(calls(blocking.wait), App())
             runner.start(calls(log.coroutine("waits")), App())
             runner.start(calls(fail, fail_in_a_thread), App())
@@ -391,7 +391,7 @@ class TestLimits:
     async def test_draining_waits_for_those_that_wait(self, caplog: pytest.LogCaptureFixture) -> None:
         log = Log()
         async with anyio.create_task_group() as group:
-            runner = TaskGroupRunner(group, max_running=1)
+            runner = TaskGroupRunner(group, Reports(), max_running=1)
             for number in range(5):
                 runner.start(calls(log.coroutine(str(number))), App())
             await runner.drain(10)
@@ -403,7 +403,7 @@ class TestLimits:
     ) -> None:
         blocking = Blocking()
         async with anyio.create_task_group() as group:
-            runner = TaskGroupRunner(group, max_running=1)
+            runner = TaskGroupRunner(group, Reports(), max_running=1)
             runner.start(calls(blocking.wait), App())
             runner.start(calls(fail), App())
             await runner.drain(0.01)
@@ -415,7 +415,7 @@ class TestLimits:
     ) -> None:
         blocking = Blocking()
         async with anyio.create_task_group() as group:
-            runner = TaskGroupRunner(group, max_running=1)
+            runner = TaskGroupRunner(group, Reports(), max_running=1)
             runner.start(calls(blocking.wait), App())
             for _ in range(3):
                 runner.start(calls(blocking.wait), App())
@@ -426,25 +426,25 @@ class TestLimits:
 
 class TestRunnersOfOnesOwn:
     async def test_it_is_given_the_calls_and_the_app(self) -> None:
-        given: list[tuple[list[str], App]] = []
+        given: list[tuple[list[str], object]] = []
 
         class Queue:
-            def start(self, calls: Sequence[DeferredCall], app: App, /) -> None:
+            def start(self, calls: Sequence[DeferredCall], app: object, /) -> None:
                 given.append(([call.name for call in calls], app))
 
         app = App()
-        hand_over(calls(fail), app, Queue())
+        hand_over(calls(fail), app, Queue(), Reports())
         assert given == [(["fail"], app)]
 
     async def test_one_that_fails_is_reported_and_the_calls_are_logged_as_lost(
         self, caplog: pytest.LogCaptureFixture
     ) -> None:
         class Broken:
-            def start(self, calls: Sequence[DeferredCall], app: App, /) -> None:
+            def start(self, calls: Sequence[DeferredCall], app: object, /) -> None:
                 raise ConnectionError("no queue")
 
         reports = Reports()
-        hand_over(calls(fail, fail_in_a_thread), App(on_error=reports), Broken())
+        hand_over(calls(fail, fail_in_a_thread), App(), Broken(), reports)
         assert [(type(error), where) for error, where in reports.got] == [
             (ConnectionError, "the runner of deferred calls")
         ]
