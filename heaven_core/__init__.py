@@ -22,7 +22,8 @@ from heaven_core.machine.machine import Machine
 from heaven_core.machine.trace import Note
 from heaven_core.message.context import Context, Key
 from heaven_core.message.replay import Replay
-from heaven_core.message.request import BodyReader, Request
+from heaven_core.message.request import Origin, Request
+from heaven_core.message.request_body import BodyReader
 from heaven_core.message.response import Response
 from heaven_core.message.response_headers import ResponseHeaders
 from heaven_core.protocol.events import Chunk, Deferred, DeferredCall, DeferRunner, End, Event, FileRange, Reset, Start
@@ -78,6 +79,7 @@ __all__ = [
     "NotFound",
     "Note",
     "OpenFile",
+    "Origin",
     "Outcome",
     "Replay",
     "Request",

@@ -19,7 +19,7 @@ from heaven_core.app.static_files import HASHED, Directory
 from heaven_core.message.context import Context, Store
 from heaven_core.message.draft import Draft
 from heaven_core.message.request import Request
-from heaven_core.message.response import Response
+from heaven_core.message.response import Response, draft_of
 from heaven_core.protocol.events import DeferRunner
 from heaven_core.runtime import Runtime
 
@@ -45,7 +45,7 @@ class App(Store):
     `keep`, `peek` and `unkeep` hold process-wide state, as a `Context` does for one request.
     """
 
-    __slots__ = ("_registry", "defer_runner", "lifespan", "observers", "on_error")
+    __slots__ = ("registry", "debug", "defer_runner", "lifespan", "observers", "on_error")
 
     def __init__(
         self,
@@ -63,13 +63,14 @@ class App(Store):
         self.on_error = on_error
         self.defer_runner: Final = defer_runner
         self.observers: Final = Observers(self.report)
-        self._registry: Final = Registry(self.report, debug, max_body_size)
+        self.debug: Final = debug
+        self.registry: Final = Registry(max_body_size)
 
     @property
     def schema(self) -> Schemas:
         """Register what a route takes and gives: `app.schema.POST("/users", expects=NewUser, returns=User)`."""
-        self._registry.changed()
-        return self._registry.schemas
+        self.registry.changed()
+        return self.registry.schemas
 
     def GET(self, path: str, handler: RouteHandler[T], *, thread: bool = False) -> None:
         """Answer GET, and HEAD where it has no handler of its own, for paths that match the pattern `path`.
@@ -134,10 +135,10 @@ class App(Store):
             directory, index=index, fallback=fallback, cache_control=cache_control, hashed=hashed,
             precompressed=precompressed, hidden=hidden, listing=listing,
         )  # fmt: skip
-        self._registry.add(Endpoint("GET", Pattern.parse(path), served.serve, False, False))
+        self.registry.add(Endpoint("GET", Pattern.parse(path), served.serve, False, False))
         # `*` is never empty, so the directory's own path needs routes, of which somebody may want another use.
         for own in {path[:-1], path[:-2] or "/"}:
-            self._registry.add(Endpoint("GET", Pattern.parse(own), served.serve, False, False), yields=True)
+            self.registry.add(Endpoint("GET", Pattern.parse(own), served.serve, False, False), yields=True)
 
     def before(self, pattern: str, hook: Hook, methods: Iterable[str] | None = None, body: bool = False) -> None:
         """Run `hook` before the handlers of all paths that match, from the broadest pattern to the narrowest.
@@ -145,16 +146,16 @@ class App(Store):
         `methods` limits it to these; `body=True` has the request's body read before it. Hooks also run for the paths
         that no route has. Raises `ValueError`.
         """
-        self._registry.hooks.add_before(Step(Pattern.parse(pattern), _callable(hook, "a hook"), methods, body))
-        self._registry.changed()
+        self.registry.hooks.add_before(Step(Pattern.parse(pattern), _callable(hook, "a hook"), methods, body))
+        self.registry.changed()
 
     def after(self, pattern: str, hook: Hook, methods: Iterable[str] | None = None) -> None:
         """Run `hook` after the handlers, from the narrowest pattern to the broadest. See `before`.
 
         It does not run after an abort, nor after a failure.
         """
-        self._registry.hooks.add_after(Step(Pattern.parse(pattern), _callable(hook, "a hook"), methods, False))
-        self._registry.changed()
+        self.registry.hooks.add_after(Step(Pattern.parse(pattern), _callable(hook, "a hook"), methods, False))
+        self.registry.changed()
 
     def errors(self, key: ErrorKey, handler: Handler) -> None:
         """Let `handler` make the page for a status (400, 404, 405, 413, 415, 422, 500) or for a class of exceptions.
@@ -163,9 +164,9 @@ class App(Store):
         whose page has a status below 500 counts as handled and is not reported.
         """
         _check_error_key(key)
-        if key in self._registry.error_handlers:
+        if key in self.registry.error_handlers:
             raise ValueError(f"app.errors({key!r}) has a handler already")
-        self._registry.error_handlers[key] = _callable(handler, "an error handler")
+        self.registry.error_handlers[key] = _callable(handler, "an error handler")
 
     def on_event(self, observer: Observer) -> None:
         """Have `observer(req, what)` told of each event of each response when it has gone out, and of its outcome.
@@ -183,11 +184,11 @@ class App(Store):
 
         Raises `ValueError`. An adapter calls it before the first request.
         """
-        self._registry.check()
+        self.registry.check()
 
     def response(self, runtime: Runtime) -> Response:
         """A fresh response, at the arrival of its request."""
-        return Response(Draft(self._registry, runtime))
+        return Response(Draft(self, runtime))
 
     def respond(
         self,
@@ -201,7 +202,7 @@ class App(Store):
         Awaits only the application's code and the request's reader: where both don't suspend, neither does this.
         `in_thread` runs the handlers of `thread=True` routes; without it they run where the request is.
         """
-        return respond(self._registry, request, response, runtime, in_thread)
+        return respond(self.registry, request, draft_of(response), runtime, in_thread)
 
     def report(self, error: BaseException, where: str, runtime: Runtime) -> None:
         """Hand an error to `on_error`, then to the log of `runtime`. Never raises an `Exception`."""
@@ -220,7 +221,7 @@ class App(Store):
             raise ValueError(f"thread=True is for a def handler, and {handler!r} is async")
         # One table holds handlers of different Request[T]: the schema of the same route makes the data that a handler
         # is given, and T says what that is.
-        self._registry.add(Endpoint(method, Pattern.parse(path), cast(Handler, handler), stream, thread))
+        self.registry.add(Endpoint(method, Pattern.parse(path), cast(Handler, handler), stream, thread))
 
 
 RouteHandler: TypeAlias = Callable[[Request[T], Response, Context], Awaitable[None] | None]

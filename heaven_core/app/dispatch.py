@@ -16,6 +16,7 @@ from heaven_core.app.hooks import Plan, Step
 from heaven_core.app.routes import Registry
 from heaven_core.errors import ClientDisconnected, ClientError, MethodNotAllowed, NotFound
 from heaven_core.message.context import Context
+from heaven_core.message.draft import Draft
 from heaven_core.message.request import Request
 from heaven_core.message.response import Response, draft_of
 from heaven_core.runtime import Runtime
@@ -30,19 +31,18 @@ InThread: TypeAlias = Callable[[Callable[[], object]], Awaitable[object]]
 async def respond(
     registry: Registry,
     request: Request[object],
-    response: Response,
+    draft: Draft,
     runtime: Runtime,
     in_thread: InThread | None = None,
 ) -> None:
-    """Run hooks and handler; afterwards `response` says what is to go out.
+    """Run hooks and handler; afterwards `draft` says what is to go out.
 
     Never raises an `Exception`. A cancellation, and every other `BaseException` but an abort, passes through; the
-    driver then still has to close what the response holds, by `Machine.disconnected()` and `start()`.
+    driver then still has to close what the draft holds, by `Machine.disconnected()` and `start()`.
     """
     context = Context()
-    draft = draft_of(response)
+    response = Response(draft)
     draft.request = request
-    draft.runtime = runtime
     method = request.method
     match = registry.router.find(method, request.path)
     plan: Plan | None

@@ -19,16 +19,14 @@ Observer: TypeAlias = Callable[[Request[object], Event | Outcome], object]
 
 @final
 class Observers:
-    """Those of one app. A driver tells them; it is false where there are none, so that the fast lane will do."""
+    """Those of one app. Where there are `any` a driver tells them, so that the fast path, without events, won't do."""
 
-    __slots__ = ("_observers", "_report")
+    __slots__ = ("_observers", "_report", "any")
 
     def __init__(self, report: Callable[[BaseException, str, Runtime], None]) -> None:
         self._report: Final = report
         self._observers: Final[list[Observer]] = []
-
-    def __bool__(self) -> bool:
-        return bool(self._observers)
+        self.any = False
 
     def add(self, observer: Observer) -> None:
         """Raises `TypeError` for what can't be called, and for an `async def`: nothing waits for an observer."""
@@ -37,6 +35,7 @@ class Observers:
         if iscoroutinefunction(observer) or iscoroutinefunction(type(observer).__call__):
             raise TypeError(f"an observer is a def, since no response waits for it: {observer!r}")
         self._observers.append(observer)
+        self.any = True
 
     def tell(self, request: Request[object], what: Event | Outcome, runtime: Runtime) -> None:
         """Tell all of them. One that raises an `Exception` is reported, and the next is told."""

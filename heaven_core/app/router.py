@@ -80,9 +80,7 @@ class _Table(Generic[E]):
             self.static[pattern.text] = Match(endpoint, pattern, NO_PARAMS)
 
     def find(self, path: str) -> Match[E] | None:
-        static = self.static.get(path)
-        if static is not None:
-            return static
+        """The route among those with parameters."""
         if not path.startswith("/"):
             return None
         values: list[str | int] = []
@@ -137,7 +135,7 @@ class Router(Generic[E]):
     def find(self, method: str, path: str) -> Match[E] | None:
         """The route for `method` and `path` (percent-decoded), else `None`."""
         table = self._tables.get(method)
-        return None if table is None else table.find(path)
+        return None if table is None else table.static.get(path) or table.find(path)
 
     def allowed(self, path: str) -> tuple[str, ...]:
         """The methods for `path`, sorted, as `Allow` lists them (RFC 9110 §10.2.1); none where no route matches.
@@ -145,7 +143,7 @@ class Router(Generic[E]):
         OPTIONS is always among them, since it is answered without a route, too. The path `*` stands for the
         whole server (RFC 9110 §9.3.7): every method that has a route.
         """
-        found = {method for method, table in self._tables.items() if path == "*" or table.find(path) is not None}
+        found = {method for method in self._tables if path == "*" or self.find(method, path) is not None}
         return tuple(sorted(found | {"OPTIONS"})) if found else ()
 
 

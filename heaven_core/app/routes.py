@@ -12,7 +12,6 @@ from heaven_core.app.router import Router
 from heaven_core.message.context import Context
 from heaven_core.message.request import Request
 from heaven_core.message.response import Response
-from heaven_core.runtime import Runtime
 from heaven_core.schema.schema import Schema
 
 __all__ = ["Endpoint", "ErrorKey", "Handler", "Registry", "Schemas"]
@@ -101,8 +100,6 @@ class Registry:
 
     __slots__ = (
         "_endpoints",
-        "_report",
-        "debug",
         "error_handlers",
         "hooks",
         "max_body_size",
@@ -110,19 +107,13 @@ class Registry:
         "schemas",
     )
 
-    def __init__(self, report: Callable[[BaseException, str, Runtime], None], debug: bool, max_body_size: int) -> None:
-        self._report: Final = report
-        self.debug: Final = debug
+    def __init__(self, max_body_size: int) -> None:
         self.max_body_size: Final = max_body_size
         self.router: Final[Router[Endpoint]] = Router()
         self.hooks: Final = HookTable()
         self.schemas: Final = Schemas()
         self.error_handlers: Final[dict[ErrorKey, Handler]] = {}
         self._endpoints: Final[list[Endpoint]] = []
-
-    def report(self, error: BaseException, where: str, runtime: Runtime) -> None:
-        """Tell the application of an error."""
-        self._report(error, where, runtime)
 
     def add(self, endpoint: Endpoint, *, yields: bool = False) -> None:
         """Raises `ValueError` for a second route with this method and pattern, unless one of them `yields`."""

@@ -332,7 +332,7 @@ async def test_a_reader_elsewhere_is_not_left_waiting_when_receive_fails(witness
 async def test_a_reader_that_has_stopped_does_not_hide_that_the_client_leaves(
     witness: Witness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("heaven_asgi.requests._READER_LIMIT", 0.01)
+    monkeypatch.setattr("heaven_asgi.inbox._READER_LIMIT", 0.01)
 
     async def handler(req: Request, res: Response, ctx: Context) -> None:
         async def items() -> AsyncIterator[bytes]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import anyio
 import pytest
 
-from heaven_asgi.requests import Inbox
+from heaven_asgi.inbox import Inbox
 from heaven_asgi.types import Message
 from tests.asgi.memory import PATIENCE
 

@@ -29,7 +29,7 @@ Items = Callable[[], AsyncIterator[object]]
 @pytest.fixture(autouse=True)
 def no_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody is slow here, however busy the machine is."""
-    monkeypatch.setattr("heaven_asgi.sending.monotonic", lambda: 0.0)
+    monkeypatch.setattr("heaven_driver.outbox.monotonic", lambda: 0.0)
 
 
 @pytest.fixture
@@ -125,7 +125,7 @@ async def test_a_producer_that_never_waits_lets_others_have_their_turn(witness: 
 async def test_nothing_is_kept_of_a_producer_that_computes(witness: Witness, monkeypatch: pytest.MonkeyPatch) -> None:
     """It never waits for anything, and takes a second for each item."""
     now = [0.0]
-    monkeypatch.setattr("heaven_asgi.sending.monotonic", lambda: now[0])
+    monkeypatch.setattr("heaven_driver.outbox.monotonic", lambda: now[0])
 
     async def items() -> AsyncIterator[object]:
         for number in range(4):
@@ -347,6 +347,7 @@ async def test_what_a_large_chunk_was_to_follow_does_not_count_either(how: str, 
             await stuck.wait()
             task.cancel()
         await asyncio.wait({task})
+    assert task.cancelled() or type(task.exception()) is RuntimeError
     [outcome] = witness.outcomes
     assert (outcome.kind, outcome.body_bytes) == ("disconnected", 10)
 

@@ -10,7 +10,7 @@ from typing import Final
 import pytest
 from typing_extensions import override
 
-from heaven_asgi.timers import Timers
+from heaven_driver.timers import Timers
 from tests.asgi.memory import PATIENCE
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("anyio_backend", ["asyncio"])]

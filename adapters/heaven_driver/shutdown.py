@@ -12,7 +12,7 @@ from typing import Final, Protocol, final
 
 import anyio
 
-from heaven_asgi.timers import Timers
+from heaven_driver.timers import Timers
 
 __all__ = ["Interruptible", "OpenStreams", "soon"]
 

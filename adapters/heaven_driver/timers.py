@@ -12,7 +12,7 @@ _GRAIN: Final = 1 / 64
 
 
 class Timed(Protocol):
-    """Who waits, hashed by identity."""
+    """What waits, hashed by identity."""
 
     def elapse(self) -> None:
         """Hear that the time is over."""
@@ -33,18 +33,18 @@ class Timers:
     def __init__(self) -> None:
         self._lengths: Final[dict[float, _Length]] = {}
 
-    def set(self, timeout: float, who: Timed) -> None:
-        """Let `who` elapse in `timeout` seconds, unless it is cleared before. It has no other at the time."""
+    def set(self, timeout: float, waiting: Timed) -> None:
+        """Let `waiting` elapse in `timeout` seconds, unless it is cleared before. It has no other at the time."""
         length = self._lengths.get(timeout)
         if length is None:
             length = self._lengths[timeout] = _Length(timeout, self._lengths)
-        length.set(who)
+        length.set(waiting)
 
-    def clear(self, timeout: float, who: Timed) -> None:
+    def clear(self, timeout: float, waiting: Timed) -> None:
         """Don't let it elapse."""
         length = self._lengths.get(timeout)
         if length is not None:
-            length.due.pop(who, None)
+            length.due.pop(waiting, None)
 
 
 @final
@@ -57,8 +57,8 @@ class _Length:
         self._running = False
         self.due: Final[dict[Timed, float]] = {}  # in order, since what is set goes to the end
 
-    def set(self, who: Timed) -> None:
-        due = self.due[who] = asyncio.get_running_loop().time() + self._timeout
+    def set(self, waiting: Timed) -> None:
+        due = self.due[waiting] = asyncio.get_running_loop().time() + self._timeout
         if not self._running:
             self._run_until(due)
 
@@ -70,14 +70,14 @@ class _Length:
         self._running = False
         now = asyncio.get_running_loop().time()
         elapsed: list[Timed] = []
-        for who, due in self.due.items():
+        for waiting, due in self.due.items():
             if due > now:
                 self._run_until(due)
                 break
-            elapsed.append(who)
-        for who in elapsed:
-            del self.due[who]
+            elapsed.append(waiting)
+        for waiting in elapsed:
+            del self.due[waiting]
         if not self.due:
             self._lengths.pop(self._timeout, None)
-        for who in elapsed:
-            who.elapse()
+        for waiting in elapsed:
+            waiting.elapse()

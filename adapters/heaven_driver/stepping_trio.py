@@ -9,41 +9,44 @@ from typing import Final, final
 import anyio
 from anyio.abc import TaskGroup
 
-from heaven_asgi.open_streams import OpenStreams
-from heaven_asgi.requests import Departure, Inbox
-from heaven_asgi.waiting import Ticking, Woken
 from heaven_core.protocol.needs import NextItem
+from heaven_driver.outbox import Outbox
+from heaven_driver.shutdown import OpenStreams
+from heaven_driver.stepping import IDLE, STEPPING, TICKING, WOKEN, Ticking, Woken
+from heaven_driver.wire import Peer
 from heaven_io.streams import Stream
 
-__all__ = ["TrioWaiting"]
+__all__ = ["TrioStepper"]
 
 
 @final
-class TrioWaiting:
+class TrioStepper:
     """On trio the owner waits in a scope of its own, which the watcher cancels.
 
     What the generator's `finally` awaits is cancelled again each time unless it is shielded: that is how trio works.
     """
 
     __slots__ = (
-        "_group", "_inbox", "_performing", "_scope", "_streams", "_ticker", "bursting", "cut", "endless", "keeping",
-        "over", "sending", "steps",
+        "_group", "_outbox", "_peer", "_performed", "_scope", "_state", "_streams", "_ticker", "cut", "endless", "over",
+        "steps",
     )  # fmt: skip
 
-    def __init__(self, inbox: Inbox | Departure, streams: OpenStreams, group: TaskGroup) -> None:
-        self._inbox: Final = inbox
+    def __init__(self, outbox: Outbox, peer: Peer, streams: OpenStreams, group: TaskGroup) -> None:
+        self._outbox: Final = outbox
+        self._peer: Final = peer
         self._streams: Final = streams
-        self.steps = 0
-        self.bursting = self.keeping = self.endless = self.over = self.sending = self.cut = False
         self._group: Final = group
+        self._state = IDLE
         self._scope: anyio.CancelScope | None = None
         self._ticker: anyio.CancelScope | None = None
-        self._performing: anyio.Event | None = None
-        group.start_soon(inbox.watch, self)
+        self._performed: anyio.Event | None = None
+        self.steps = 0
+        self.endless = self.over = self.cut = False
+        group.start_soon(peer.watch, self)
 
     async def next(self, need: NextItem[Stream], ticking: Ticking) -> object:
-        """See `Waiting`."""
-        if self._inbox.gone or self.over:
+        """See `Stepper`."""
+        if self._peer.gone or self.over:
             raise Woken
         if need.timeout is not None:
             self._ticker = anyio.CancelScope()
@@ -52,17 +55,22 @@ class TrioWaiting:
             self.endless = need.endless
             self._streams.join(self)
         self.steps += 1
+        self._state = STEPPING
         try:
             with anyio.CancelScope() as self._scope:
                 return await need.stream.next()
         finally:
+            self._state = IDLE
             self._scope = None
             await self._stop_ticker()
         raise Woken
 
-    def burst(self, flush: Callable[[], Awaitable[bool]]) -> bool:
-        """See `Waiting`. A task that waits can't be noticed here, so nothing is kept."""
+    def after_a_turn(self, call: Callable[[], None]) -> bool:
+        """See `Stepper`. A task that waits can't be noticed here, so nothing is kept."""
         return False
+
+    def perform_beside(self, work: Callable[[], Awaitable[bool]]) -> None:
+        """See `Stepper`. What asks for it waits for `after_a_turn`, which never happens here."""
 
     def stop(self) -> None:
         """End the watch."""
@@ -70,17 +78,17 @@ class TrioWaiting:
         self._group.cancel_scope.cancel()
 
     def is_taken_back(self, error: BaseException) -> bool:
-        """See `Waiting`."""
+        """See `Stepper`."""
         return False
 
     def interrupt(self, *, over: bool, cut: bool) -> None:
         """See `Interruptible`."""
         self.over = self.over or over
         self.wake()
-        if not cut or not self.sending:
+        if not cut or not self._outbox.sending:
             return
         self.cut = True
-        if self._performing is not None and self._ticker is not None:
+        if self._performed is not None and self._ticker is not None:
             self._ticker.cancel()
         else:
             self._group.cancel_scope.cancel()
@@ -88,26 +96,31 @@ class TrioWaiting:
     def wake(self) -> None:
         """Stop the step that is awaited, if there is one."""
         if self._scope is not None:
+            self._state = WOKEN
             self._scope.cancel()
 
     async def _tick(self, ticker: anyio.CancelScope, timeout: float, ticking: Ticking) -> None:
         again: float | None = timeout
         with ticker:
-            while again is not None and again < math.inf and not self._inbox.gone:
+            while again is not None and again < math.inf and not self._peer.gone:
                 await anyio.sleep(again)
-                performing = self._performing = anyio.Event()
+                performed = self._performed = anyio.Event()
+                if self._state == STEPPING:
+                    self._state = TICKING
                 try:
                     again = await ticking.tick()
                 finally:
-                    self._performing = None
-                    performing.set()
-            if again is None or self._inbox.gone:
+                    self._performed = None
+                    performed.set()
+                    if self._state == TICKING:
+                        self._state = STEPPING
+            if again is None or self._peer.gone:
                 self.wake()
 
     async def _stop_ticker(self) -> None:
         """Nothing more is performed beside the owner from now on."""
-        if self._performing is not None:
-            await self._performing.wait()
+        if self._performed is not None:
+            await self._performed.wait()
         if self._ticker is not None:
             self._ticker.cancel()
             self._ticker = None

@@ -1,56 +1,22 @@
-"""An ASGI scope as a request of the core."""
+"""The messages of one request: its body, and that its client has gone."""
 
 from __future__ import annotations
 
 from collections import deque
-from typing import Final, Protocol, cast, final
+from typing import Final, final
 
 import anyio
 
-from heaven_asgi.types import Message, Receive, Scope
+from heaven_asgi.types import Message, Receive
 from heaven_core.errors import ClientDisconnected
-from heaven_core.message.request import Origin, Request
 
-__all__ = ["HTTP1", "Departure", "Inbox", "has_body", "request_of"]
-
-# RFC 9112 §6.3: without one of these fields an HTTP/1.x request has no body, so that nothing need be received.
-_BODY_FIELDS: Final = frozenset({b"content-length", b"transfer-encoding"})
-HTTP1: Final = frozenset({"1", "1.0", "1.1"})  # granian says "1" for HTTP/1.0
+__all__ = ["Inbox"]
 
 # Bytes of a request that the watch keeps for a reader. Where nobody has begun to read by then, it is dropped: it must
 # not hide that the client leaves.
 _READ_AHEAD: Final = 64 * 1024
 # Seconds after which one who has begun to read counts as one who does not.
 _READER_LIMIT: Final = 30.0
-
-
-class Wakeable(Protocol):
-    """Who wants to know that the client has gone."""
-
-    def wake(self) -> None:
-        """Hear it."""
-        ...
-
-
-@final
-class Departure:
-    """What is left of an `Inbox` where a request has no body: a third of it, for as long as its stream lasts."""
-
-    __slots__ = ("_receive", "gone")
-
-    def __init__(self, receive: Receive) -> None:
-        self._receive: Final = receive
-        self.gone = False
-
-    async def watch(self, waiting: Wakeable | None = None) -> None:
-        """Wait until the client has gone, and wake who waits for something else."""
-        try:
-            while not self.gone:
-                self.gone = (await self._receive())["type"] == "http.disconnect"
-        except Exception:
-            self.gone = True  # a server whose receive() fails has lost its client
-        if waiting is not None:
-            waiting.wake()
 
 
 @final
@@ -111,8 +77,8 @@ class Inbox:
             raise ClientDisconnected("the client went away before it had sent the whole request")
         return b""
 
-    async def watch(self, waiting: Wakeable | None = None) -> None:
-        """Wait until the client has gone, and wake who waits for something else."""
+    async def watch(self) -> None:
+        """Wait until the client has gone."""
         while self._receiving:
             # By a task that began to read before the watch: what it meets may be the one http.disconnect. By the time
             # that this wakes it may be receiving the next one, and of two who receive at once one would wait in vain.
@@ -132,8 +98,6 @@ class Inbox:
             self._watched = False
             if self._arrived is not None:
                 self._arrived.set()
-        if waiting is not None:
-            waiting.wake()
 
     async def _make_room(self) -> None:
         while self._size > _READ_AHEAD:
@@ -178,25 +142,3 @@ class Inbox:
         if self._room is not None:
             self._room.set()
         return message
-
-
-def request_of(scope: Scope, inbox: Inbox | None) -> Request[object]:
-    """What a handler gets. Its path is what comes after the `root_path` of a mounted app."""
-    root_path: str = scope.get("root_path", "")
-    path: str = scope["path"]
-    if root_path and path.startswith(root_path) and path[len(root_path) : len(root_path) + 1] in ("", "/"):
-        # By the specification `path` holds the whole path; some servers and routers have cut it already.
-        path = path[len(root_path) :] or "/"
-    # An HTTP scope has the keys of an Origin, and more. By position: keywords cost 200 ns (benchmarks/dispatch.py).
-    return Request(scope["method"], path, scope["query_string"], scope["headers"], inbox, cast(Origin, scope))
-
-
-def has_body(scope: Scope) -> bool:
-    """Whether a body may have to be received."""
-    method = scope["method"]
-    if (method != "GET" and method != "HEAD") or scope["http_version"] not in HTTP1:
-        return True
-    for line in scope["headers"]:  # noqa: SIM110  # any() takes 250 ns more with eight lines
-        if line[0] in _BODY_FIELDS:
-            return True
-    return False

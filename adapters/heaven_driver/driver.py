@@ -1,4 +1,4 @@
-"""Answers what a machine needs, and has its events sent."""
+"""Answers what a machine needs, and has its events performed."""
 
 from __future__ import annotations
 
@@ -11,17 +11,9 @@ import anyio
 from anyio.abc import TaskGroup
 from anyio.to_thread import run_sync as run_in_thread
 
-from heaven_asgi.open_streams import OpenStreams
-from heaven_asgi.requests import Departure, Inbox
-from heaven_asgi.sending import Sender
-from heaven_asgi.types import Scope, Send
-from heaven_asgi.waiting import Waiting, Woken
-from heaven_asgi.waiting_asyncio import AsyncioWaiting
-from heaven_asgi.waiting_trio import TrioWaiting
-from heaven_core._typing import override
 from heaven_core.errors import ClientDisconnected
 from heaven_core.machine.machine import Machine
-from heaven_core.protocol.events import Chunk, Event
+from heaven_core.protocol.events import Chunk, DeferredCall, Event, FileRange
 from heaven_core.protocol.needs import (
     CloseFile,
     CloseStream,
@@ -33,8 +25,14 @@ from heaven_core.protocol.needs import (
     UseFile,
 )
 from heaven_core.protocol.outcome import Outcome
+from heaven_driver.outbox import Outbox
+from heaven_driver.shutdown import OpenStreams
+from heaven_driver.stepping import Stepper, Woken
+from heaven_driver.stepping_asyncio import AsyncioStepper
+from heaven_driver.stepping_trio import TrioStepper
+from heaven_driver.wire import Peer, Wire
 from heaven_io.closing import close_within, given_up
-from heaven_io.files import open_async
+from heaven_io.files import READ_SIZE, open_async
 from heaven_io.held import use_async
 from heaven_io.listing import list_directory
 from heaven_io.opening import open_file
@@ -49,30 +47,36 @@ _CANCELLED_BETWEEN: Final = (
 
 
 @final
-class Driver(Sender):
-    """One response on its way to `send`, from the machine's first event to its last.
+class Driver:
+    """One response on its way to its wire, from the machine's first event to its last.
 
     `group` is for what goes on beside that on trio; on asyncio there is none.
     """
 
-    __slots__ = ("_cancelled", "_closing_limit", "_machine", "_streams", "group")
+    __slots__ = ("_cancelled", "_closing_limit", "_machine", "_outbox", "_peer", "_streams", "_tell", "group")
 
     def __init__(
         self,
         machine: Machine[Stream],
-        scope: Scope,
-        send: Send,
-        inbox: Inbox | Departure,
+        wire: Wire,
+        peer: Peer,
         streams: OpenStreams,
         tell: Callable[[Event | Outcome], None] | None,
         closing_limit: float,
     ) -> None:
-        super().__init__(scope, send, inbox, tell)
         self._machine: Final = machine
+        self._outbox: Final = Outbox(wire, peer, tell)
+        self._peer: Final = peer
         self._streams: Final = streams
+        self._tell: Final = tell
         self._closing_limit: Final = closing_limit
         self._cancelled = False
         self.group: TaskGroup | None = None
+
+    @property
+    def calls(self) -> tuple[DeferredCall, ...]:
+        """The deferred work that came."""
+        return self._outbox.calls
 
     async def give_up(self, error: BaseException) -> bool:
         """`error` came out of `drive`: close what is open. Whether it was a cancellation that is taken back since."""
@@ -83,28 +87,34 @@ class Driver(Sender):
             events += machine.open_failed(error)  # what is opened too late closes itself
         with anyio.CancelScope(shield=True):
             await self.drive(events)
-        if self._waiting is None or not self._waiting.is_taken_back(error):
+        stepper = self._outbox.stepper
+        if stepper is None or not stepper.is_taken_back(error):
             return False
-        if not self._waiting.cut:
+        if not stepper.cut:
             machine.report(RuntimeError(_CANCELLED_BETWEEN), "stream")
         return True
 
     def stop(self) -> None:
         """End the watch for the client's leaving."""
-        if self._waiting is not None:
-            self._waiting.stop()
+        stepper, self._outbox.stepper = self._outbox.stepper, None  # which ends the circle of references between them
+        if stepper is not None:
+            stepper.stop()
 
     async def drive(self, events: tuple[Event, ...] | None = None) -> None:
         """Drive the machine to its end: from its start, or from these events on."""
         machine = self._machine
+        outbox = self._outbox
         if events is None:
             events = machine.start()
         while True:
             if events:
-                await self._perform(events)
+                last = events[-1]
+                if type(last) is FileRange and last.count > READ_SIZE:
+                    self._watching()  # sending can take long
+                await outbox.perform(events)
                 events = ()  # they are not to be kept while the next item is awaited
-            if self._lost:
-                self._lost = False
+                del last
+            if outbox.lost:
                 events = self._leave()
                 continue
             # What was known before an await may be stale: ask again.
@@ -112,20 +122,22 @@ class Driver(Sender):
             match need:
                 case NextItem():
                     try:
-                        item = await (self._waiting or self._watching()).next(need, self)
+                        item = await (outbox.stepper or self._watching()).next(need, self)
                     except Exception as error:
                         events = self._stopped(error)
                     else:
                         events = self._took(item)
                         del item
                         if len(events) == 1 and type(events[0]) is Chunk:
-                            # One chunk, as nearly always: a tenth of what it costs less than in `_perform`.
-                            if type(machine.need) is Deliver or not self._may_wait(events[0]):
-                                await self._put_chunk(events[0], ended=False)
+                            # One chunk, as nearly always: a tenth of what it costs less than in `perform`.
+                            sending = outbox.put(events[0], False)
                             events = ()
+                            if sending is not None:
+                                await sending
+                                del sending
                 case Deliver():
-                    failure, self._error = self._error, None
-                    events = machine.delivered(self._sent, failure)
+                    failure, outbox.error = outbox.error, None
+                    events = machine.delivered(outbox.sent, failure)
                 case OpenFile() | UseFile():
                     events = await self._open(need)
                 case ListDirectory():
@@ -142,9 +154,10 @@ class Driver(Sender):
                     assert_never(need)
 
     async def _close_file(self) -> BaseException | None:
-        assert self._files  # one that was opened
-        error = await self._close(self._files[-1].close)
-        self._files.pop()  # only now: where a cancellation comes out of it, the file is still asked to be closed
+        files = self._outbox.files
+        assert files  # one that was opened
+        error = await self._close(files[-1].close)
+        files.pop()  # only now: where a cancellation comes out of it, the file is still asked to be closed
         return error
 
     async def _close(self, close: Callable[[], Awaitable[None]]) -> BaseException | None:
@@ -165,9 +178,10 @@ class Driver(Sender):
                 file = await open_async(partial(open_file, need.path, need.within))
         except Exception as error:
             return self._machine.open_failed(error)
-        if self._files is None:
-            self._files = []
-        self._files.append(file)
+        outbox = self._outbox
+        if outbox.files is None:
+            outbox.files = []
+        outbox.files.append(file)
         return self._machine.opened(file.info)
 
     async def _list(self, need: ListDirectory) -> tuple[Event, ...]:
@@ -178,7 +192,9 @@ class Driver(Sender):
         return self._machine.listed(entries)
 
     def _took(self, item: object) -> tuple[Event, ...]:
-        events = () if self._broken is None and not self._lost and not self._inbox.gone else self._meanwhile()
+        outbox = self._outbox
+        calm = outbox.broken is None and not outbox.lost and not self._peer.gone
+        events = () if calm else self._meanwhile()
         machine = self._machine
         return machine.produced(item) if type(machine.need) is NextItem else events
 
@@ -201,16 +217,17 @@ class Driver(Sender):
 
     def _meanwhile(self) -> tuple[Event, ...]:
         """What became of the response while the item was awaited."""
-        if self._broken is not None:
-            raise self._broken
-        if not self._lost and not self._inbox.gone and not (self._waiting is not None and self._waiting.cut):
+        outbox = self._outbox
+        if outbox.broken is not None:
+            raise outbox.broken
+        if not outbox.lost and not self._peer.gone and not (outbox.stepper is not None and outbox.stepper.cut):
             return ()
-        self._lost = False
         return self._leave()
 
     def _leave(self) -> tuple[Event, ...]:
-        events = self._machine.disconnected(self._sent, self._unsent)
-        self._kept = None
+        outbox = self._outbox
+        events = self._machine.disconnected(outbox.sent, outbox.unsent)
+        outbox.give_up()
         return events
 
     def _is_decided(self) -> bool:
@@ -219,27 +236,25 @@ class Driver(Sender):
 
     async def tick(self) -> float | None:
         """See `Ticking`."""
+        outbox = self._outbox
         try:
-            await self._perform(self._machine.elapsed())
+            await outbox.perform(self._machine.elapsed())
         except Exception as error:
-            self._broken = error  # the server's, for the owner to raise: it is not the stream that has failed
+            outbox.broken = error  # the server's, for the owner to raise: it is not the stream that has failed
             return None
         need = self._machine.need
-        if self._lost or type(need) is not NextItem:
+        if outbox.lost or type(need) is not NextItem:
             return None
         return math.inf if need.timeout is None else need.timeout
 
-    @override
-    def _is_all(self) -> bool:
-        return type(self._machine.need) is Deliver
-
-    @override
-    def _watching(self) -> Waiting:
-        waiting = self._waiting
-        if waiting is None:
+    def _watching(self) -> Stepper:
+        """Begin to watch for the client's leaving, if that has not happened yet."""
+        outbox = self._outbox
+        stepper = outbox.stepper
+        if stepper is None:
             if self.group is None:
-                waiting = AsyncioWaiting(self._inbox, self._streams, self._closing_limit)
+                stepper = AsyncioStepper(outbox, self._peer, self._streams, self._closing_limit)
             else:
-                waiting = TrioWaiting(self._inbox, self._streams, self.group)
-            self._waiting = waiting
-        return waiting
+                stepper = TrioStepper(outbox, self._peer, self._streams, self.group)
+            outbox.stepper = stepper
+        return stepper

@@ -1,0 +1,294 @@
+"""Serves an app on any wire: each request to its response, and what there is between the first and the last of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, nullcontext
+from functools import partial
+from typing import Final, final
+from weakref import WeakKeyDictionary
+
+import anyio
+from anyio.to_thread import run_sync as run_in_thread
+
+from heaven_core.app.app import App
+from heaven_core.app.dispatch import respond
+from heaven_core.http.headers import Field
+from heaven_core.machine.fast_path import render
+from heaven_core.machine.machine import Machine
+from heaven_core.message.draft import Draft
+from heaven_core.message.request import Request
+from heaven_core.message.response import Response
+from heaven_core.protocol.events import DeferredCall
+from heaven_core.protocol.outcome import OutcomeKind
+from heaven_driver.driver import Driver
+from heaven_driver.shutdown import OpenStreams, soon
+from heaven_driver.signals import heard_first
+from heaven_driver.wire import Peer, Wakeable, Wire
+from heaven_io.deferred import MAX_RUNNING, MAX_WAITING, TaskGroupRunner, hand_over, run_calls
+from heaven_io.detached import begin
+from heaven_io.files import ReadableFile
+from heaven_io.runtime import system_runtime
+from heaven_io.streams import Stream
+
+__all__ = ["Engine"]
+
+
+@final
+class _Nowhere:
+    """The wire and the peer of a request that was cancelled."""
+
+    __slots__ = ()
+
+    @property
+    def gone(self) -> bool:
+        return True
+
+    async def watch(self, waiting: Wakeable | None = None) -> None:
+        if waiting is not None:
+            waiting.wake()
+
+    def send_head(self, status: int, fields: list[Field], length: int | None, close: bool, more: bool) -> None:
+        raise BrokenPipeError
+
+    def send_body(self, chunks: Sequence[bytes], ended: bool) -> None:
+        raise BrokenPipeError
+
+    def send_file(self, file: ReadableFile, offset: int, count: int, whole: bool) -> None:
+        raise BrokenPipeError
+
+    def reset(self) -> None:
+        pass
+
+
+_NOWHERE: Final = _Nowhere()
+
+
+@final
+class _Loop:
+    """What the requests of one event loop share: its open streams, and where deferred work goes while it lives."""
+
+    __slots__ = ("runner", "streams")
+
+    def __init__(self, streams: OpenStreams) -> None:
+        self.streams: Final = streams
+        self.runner: TaskGroupRunner | None = None
+
+
+@final
+class Engine:
+    """Serves `app`, on asyncio and on trio, in one event loop or in several.
+
+    - `date_lag`: seconds by which the Date field may be late; see `Runtime`;
+    - `deferred_deadline`: seconds that deferred work gets at the shutdown; what is pending then is cancelled and logged
+      by name;
+    - `max_deferred`: of how many responses it runs at a time, and `max_deferred_waiting` of how many more it waits; of
+      the next it is refused and logged by name;
+    - `closing_limit`: seconds that a stream gets to close when it has ended or its client has gone; what is slower is
+      given up and reported;
+    - `stream_deadline`: seconds that streams get at the shutdown; what has not ended by then is broken off. Streams of
+      events end at once, since they have no end of their own.
+    """
+
+    __slots__ = (
+        "_closing_limit", "_deferred_deadline", "_loops", "_max_deferred", "_max_deferred_waiting", "_runtime",
+        "_stream_deadline", "app",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        app: App,
+        *,
+        date_lag: float = 0.0,
+        deferred_deadline: float = 10.0,
+        max_deferred: int = MAX_RUNNING,
+        max_deferred_waiting: int = MAX_WAITING,
+        closing_limit: float = 5.0,
+        stream_deadline: float = 10.0,
+    ) -> None:
+        if max_deferred < 1 or max_deferred_waiting < 0:
+            raise ValueError(
+                f"max_deferred= must be 1 or more and max_deferred_waiting= 0 or more, "
+                f"not {max_deferred} and {max_deferred_waiting}"
+            )
+        self.app: Final = app
+        self._runtime: Final = system_runtime(_spawn, date_lag=date_lag)
+        self._deferred_deadline: Final = deferred_deadline
+        self._max_deferred: Final = max_deferred
+        self._max_deferred_waiting: Final = max_deferred_waiting
+        self._closing_limit: Final = closing_limit
+        self._stream_deadline: Final = stream_deadline
+        # A server may run several with one engine, tests one after the other.
+        self._loops: Final[WeakKeyDictionary[object, _Loop]] = WeakKeyDictionary()
+
+    async def serve(self, request: Request[object], wire: Wire, peer: Peer) -> None:
+        """Have the app answer one request, and send that.
+
+        Raises what the wire raises but `OSError`, and a cancellation; whatever comes, what is open is closed, and the
+        deferred work handed over.
+        """
+        draft = self.begin()
+        try:
+            await self.respond(request, draft)
+        except BaseException as error:
+            await self.abandon(request, draft, error)
+            raise
+        rendered = self.render(request, draft)
+        if rendered is None:
+            await self.send(request, draft, wire, peer)
+            return
+        fields, body = rendered
+        sent = False
+        try:
+            sending = wire.send_head(draft.status, fields, len(body), draft.options.close, True)
+            if sending is not None:
+                await sending
+            sending = wire.send_body((body,), True)
+            if sending is not None:
+                await sending
+            sent = True
+        except OSError:
+            pass  # the client has gone, and there is nobody to tell
+        finally:
+            deferring = self.finish(draft, len(body), sent)
+            if deferring is not None:
+                await deferring
+
+    # The parts of `serve`, for an adapter that sends a whole response itself: under ASGI a wire, its calls and one more
+    # coroutine cost a small response an eighth (benchmarks/dispatch.py).
+
+    def begin(self) -> Draft:
+        """Begin a response, at the arrival of its request."""
+        return Draft(self.app, self._runtime)
+
+    def respond(self, request: Request[object], draft: Draft) -> Awaitable[None]:
+        """Run hooks and handler. What is raised is for `abandon`; then it passes on."""
+        return respond(self.app.registry, request, draft, self._runtime, run_in_thread)
+
+    async def abandon(self, request: Request[object], draft: Draft, error: BaseException) -> None:
+        """The request was cancelled, by `error`. Nothing goes out, and what the response holds is closed."""
+        if isinstance(error, GeneratorExit):
+            return  # the event loop is closed already: nothing can be awaited any more
+        draft.lose_client()
+        with anyio.CancelScope(shield=True):
+            await self.send(request, draft, _NOWHERE, _NOWHERE)
+
+    def render(self, request: Request[object], draft: Draft) -> tuple[list[Field], bytes] | None:
+        """The field lines and the body of a response that can be sent at once; then call `finish`, else `send`."""
+        return None if self.app.observers.any else render(draft, request.method)
+
+    def finish(self, draft: Draft, size: int, sent: bool) -> Awaitable[None] | None:
+        """A body of `size` bytes was sent, or could not be. What is returned hands over the deferred work."""
+        kind: OutcomeKind = "failed" if draft.failed else "complete" if sent else "disconnected"
+        calls = draft.finish(kind, size if sent else 0, self._runtime.monotonic())
+        return self._defer_in_the_end(calls) if calls else None
+
+    def send(self, request: Request[object], draft: Draft, wire: Wire, peer: Peer) -> Awaitable[None]:
+        """Send a response through a machine: files and streams, and whatever takes a decision."""
+        machine = Machine(Response(draft), request, self._runtime, Stream)
+        observers = self.app.observers
+        tell = partial(observers.tell, request, runtime=self._runtime) if observers.any else None
+        driver = Driver(machine, wire, peer, self._here().streams, tell, self._closing_limit)
+        return self._drive(driver) if _on_asyncio() else self._drive_on_trio(driver)
+
+    async def live(self, serving: Callable[[], Awaitable[None]], *, signals: bool = False) -> None:
+        """Enter the app's lifespan, await `serving`, which ends when no request comes any more, and leave it.
+
+        Before it is left the open streams are ended, and deferred work is awaited. `signals` has SIGTERM and SIGINT
+        begin the end of the streams, before whatever has handled them until now. Raises what a lifespan or `serving`
+        raises, and `ValueError` for an app that can't be meant.
+        """
+        app = self.app
+        app.check()
+        loop = self._loops[_running_loop()] = _Loop(OpenStreams(self._stream_deadline))
+        streams = loop.streams
+        async with AsyncExitStack() as stack:
+            if app.lifespan is not None:
+                manager = app.lifespan(app)
+                if isinstance(manager, AbstractAsyncContextManager):
+                    await stack.enter_async_context(manager)
+                else:
+                    stack.enter_context(manager)  # it may block: the startup is nobody's turn but its own
+            async with anyio.create_task_group() as group:
+                loop.runner = TaskGroupRunner(group, self.report, self._max_deferred, self._max_deferred_waiting)
+                group.start_soon(streams.wait_until_told)
+                try:
+                    with heard_first(soon(streams.tell)) if signals else nullcontext():
+                        await serving()
+                        await streams.finish()
+                        await loop.runner.drain(self._deferred_deadline)
+                    streams.stop()
+                finally:
+                    self._loops.pop(_running_loop(), None)
+
+    async def shutdown(self) -> None:
+        """End the streams of this event loop, as a signal does, and return when the last one has ended.
+
+        Streams that begin afterwards are ended by the next call, or at the end of `live`.
+        """
+        await self._here().streams.finish()
+
+    def report(self, error: BaseException, where: str) -> None:
+        """Tell the application of an error, and the log."""
+        self.app.report(error, where, self._runtime)
+
+    def _here(self) -> _Loop:
+        key = _running_loop()
+        loop = self._loops.get(key)
+        if loop is None:
+            loop = self._loops[key] = _Loop(OpenStreams(self._stream_deadline))
+        return loop
+
+    async def _drive(self, driver: Driver) -> None:
+        # There is one of this as long as a stream is open: the fewer such frames and the smaller, the better.
+        try:
+            await driver.drive()
+        except BaseException as error:
+            if not await driver.give_up(error):
+                raise
+        finally:
+            driver.stop()
+            if driver.calls:
+                await self._defer_in_the_end(driver.calls)
+
+    async def _drive_on_trio(self, driver: Driver) -> None:
+        async with anyio.create_task_group() as driver.group:
+            await self._drive(driver)
+
+    async def _defer_in_the_end(self, calls: Sequence[DeferredCall]) -> None:
+        """By the app's own runner, else in a task of the lifespan; where none came (mounted, switched off), here."""
+        runner = self.app.defer_runner or self._here().runner
+        with anyio.CancelScope(shield=True):  # also where the request is being cancelled
+            if runner is not None:
+                hand_over(calls, self.app, runner, self.report)
+            else:
+                await run_calls(calls, self.app, self.report)
+
+
+def _running_loop() -> object:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        from trio.lowlevel import current_trio_token  # noqa: PLC0415  (nobody on asyncio needs to have it)
+
+        return current_trio_token()
+
+
+def _on_asyncio() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+def _spawn(awaitable: Awaitable[object]) -> None:
+    async def wait() -> None:
+        await awaitable
+
+    begin(wait, "on_error").abandon(_nothing)
+
+
+async def _nothing(_: None) -> None:
+    """Nobody asks for the result of an `on_error`."""
