@@ -53,7 +53,7 @@ class Driver:
     `group` is for what goes on beside that on trio; on asyncio there is none.
     """
 
-    __slots__ = ("_cancelled", "_closing_limit", "_machine", "_outbox", "_peer", "_streams", "_tell", "group")
+    __slots__ = ("_cancelled", "_closing_limit", "_machine", "_outbox", "_streams", "group")
 
     def __init__(
         self,
@@ -66,9 +66,7 @@ class Driver:
     ) -> None:
         self._machine: Final = machine
         self._outbox: Final = Outbox(wire, peer, tell)
-        self._peer: Final = peer
         self._streams: Final = streams
-        self._tell: Final = tell
         self._closing_limit: Final = closing_limit
         self._cancelled = False
         self.group: TaskGroup | None = None
@@ -147,8 +145,8 @@ class Driver:
                 case CloseFile():
                     events = machine.closed(await self._close_file())
                 case Finished():
-                    if self._tell is not None:
-                        self._tell(need.outcome)
+                    if outbox.tell is not None:
+                        outbox.tell(need.outcome)
                     return
                 case _:
                     assert_never(need)
@@ -193,7 +191,7 @@ class Driver:
 
     def _took(self, item: object) -> tuple[Event, ...]:
         outbox = self._outbox
-        calm = outbox.broken is None and not outbox.lost and not self._peer.gone
+        calm = outbox.broken is None and not outbox.lost and not outbox.peer.gone
         events = () if calm else self._meanwhile()
         machine = self._machine
         return machine.produced(item) if type(machine.need) is NextItem else events
@@ -220,7 +218,7 @@ class Driver:
         outbox = self._outbox
         if outbox.broken is not None:
             raise outbox.broken
-        if not outbox.lost and not self._peer.gone and not (outbox.stepper is not None and outbox.stepper.cut):
+        if not outbox.lost and not outbox.peer.gone and not (outbox.stepper is not None and outbox.stepper.cut):
             return ()
         return self._leave()
 
@@ -253,8 +251,8 @@ class Driver:
         stepper = outbox.stepper
         if stepper is None:
             if self.group is None:
-                stepper = AsyncioStepper(outbox, self._peer, self._streams, self._closing_limit)
+                stepper = AsyncioStepper(outbox, self._streams, self._closing_limit)
             else:
-                stepper = TrioStepper(outbox, self._peer, self._streams, self.group)
+                stepper = TrioStepper(outbox, self._streams, self.group)
             outbox.stepper = stepper
         return stepper

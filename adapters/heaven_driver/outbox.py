@@ -43,14 +43,14 @@ class Outbox:
     """
 
     __slots__ = (
-        "_bursting", "_greed", "_kept", "_kept_weight", "_left", "_peer", "_slow_at", "_tell", "_wire", "broken",
-        "calls", "error", "files", "lost", "sending", "sent", "stepper",
+        "_bursting", "_greed", "_kept", "_kept_weight", "_left", "_slow_at", "_wire", "broken",
+        "calls", "error", "files", "lost", "peer", "sending", "sent", "stepper", "tell",
     )  # fmt: skip
 
     def __init__(self, wire: Wire, peer: Peer, tell: Callable[[Event | Outcome], None] | None) -> None:
         self._wire: Final = wire
-        self._peer: Final = peer
-        self._tell: Final = tell
+        self.peer: Final = peer
+        self.tell: Final = tell
         self.stepper: Stepper | None = None
         self.files: list[ReadableFile] | None = None
         self.lost = False
@@ -104,8 +104,8 @@ class Outbox:
                 return
             if type(event) is Reset:
                 self._wire.reset()
-            if self._tell is not None and type(event) is not Chunk:  # chunks are told of when they have gone
-                self._tell(event)
+            if self.tell is not None and type(event) is not Chunk:  # chunks are told of when they have gone
+                self.tell(event)
 
     def put(self, chunk: Chunk, ended: bool) -> Awaitable[None] | None:
         """Send a chunk, or keep it where it may go out with later ones. What is returned has to be awaited."""
@@ -196,7 +196,7 @@ class Outbox:
         """The wire has taken it. Gives others their turn, when that is returned and awaited."""
         self.sending = False
         # After the last byte a server may say "disconnect" although the client has got everything.
-        if self._peer.gone and not ended and self._left != 0:
+        if self.peer.gone and not ended and self._left != 0:
             self.lost = True
         if self.lost:
             return None
@@ -204,9 +204,9 @@ class Outbox:
             self._kept = None
             self._kept_weight = 0
             self._greed = _TURN  # it took as long to come as much more does in large chunks
-        if self._tell is not None:
+        if self.tell is not None:
             for chunk in chunks:
-                self._tell(chunk)
+                self.tell(chunk)
         if not size or ended or self.stepper is None:
             return None
         if size <= _SMALL:
@@ -242,7 +242,7 @@ class Outbox:
                 return
             if not data:
                 return  # the file has become shorter, and the machine sees it by what was sent
-            if self._peer.gone:
+            if self.peer.gone:
                 self.lost = True
                 return
             if self._left is not None:
@@ -271,6 +271,6 @@ class Outbox:
         self.sent = sent
         if self._left is not None:
             self._left -= sent
-        if self._peer.gone and sent == event.count and self._left != 0:
+        if self.peer.gone and sent == event.count and self._left != 0:
             self.lost = True
         return True

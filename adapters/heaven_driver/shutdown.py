@@ -14,7 +14,12 @@ import anyio
 
 from heaven_driver.timers import Timers
 
-__all__ = ["Interruptible", "OpenStreams", "soon"]
+__all__ = ["SENDING", "STEP", "STREAM", "Interruptible", "OpenStreams", "soon"]
+
+# How far an interruption reaches.
+STEP: Final = 1  # the step that is awaited
+STREAM: Final = 2  # ... and no other is to begin
+SENDING: Final = 3  # ... and what is being sent is stopped, too
 
 # Seconds without an item after which a stream of events is ended: what is on its way still goes out.
 _SILENCE: Final = 0.1
@@ -28,11 +33,8 @@ class Interruptible(Protocol):
     endless: bool
     steps: int
 
-    def interrupt(self, *, over: bool, cut: bool) -> None:
-        """Stop the step that is awaited, if there is one.
-
-        `over`: no other is to begin. `cut`: what is being sent is stopped, too.
-        """
+    def interrupt(self, reach: int) -> None:
+        """Stop what `reach` says: the step that is awaited, if there is one, and perhaps more."""
         ...
 
 
@@ -88,7 +90,7 @@ class OpenStreams:
             for stream in list(self._streams):
                 same_step = seen.get(stream) == stream.steps
                 if late or (stream.endless and (same_step or talked_enough)):
-                    stream.interrupt(over=late or talked_enough, cut=late and same_step)
+                    stream.interrupt(SENDING if late and same_step else STREAM if late or talked_enough else STEP)
             seen = {stream: stream.steps for stream in self._streams}
             await anyio.sleep(_SILENCE)
             now = anyio.current_time()

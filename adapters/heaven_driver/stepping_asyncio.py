@@ -9,9 +9,8 @@ from typing import Final, final
 
 from heaven_core.protocol.needs import NextItem
 from heaven_driver.outbox import Outbox
-from heaven_driver.shutdown import OpenStreams
+from heaven_driver.shutdown import SENDING, STREAM, OpenStreams
 from heaven_driver.stepping import IDLE, STEPPING, TICKING, WOKEN, Ticking, Woken
-from heaven_driver.wire import Peer
 from heaven_io.streams import Stream
 
 __all__ = ["AsyncioStepper"]
@@ -22,13 +21,12 @@ class AsyncioStepper:
     """On asyncio the owner is woken by one `cancel()`, so that the generator's `finally` may still await."""
 
     __slots__ = (
-        "_beside", "_cancelled_before", "_closing_limit", "_outbox", "_owner", "_peer", "_pressed", "_presses",
-        "_state", "_streams", "_ticking", "_timeout", "_watcher", "cut", "endless", "over", "steps",
+        "_beside", "_cancelled_before", "_closing_limit", "_interrupted", "_outbox", "_owner", "_pressed", "_presses",
+        "_state", "_streams", "_ticking", "_timeout", "_watcher", "endless", "steps",
     )  # fmt: skip
 
-    def __init__(self, outbox: Outbox, peer: Peer, streams: OpenStreams, closing_limit: float) -> None:
+    def __init__(self, outbox: Outbox, streams: OpenStreams, closing_limit: float) -> None:
         self._outbox: Final = outbox
-        self._peer: Final = peer
         self._streams: Final = streams
         self._closing_limit: Final = closing_limit
         owner = asyncio.current_task()
@@ -42,15 +40,16 @@ class AsyncioStepper:
         self._timeout: float | None = None  # after which the driver ticks
         self._ticking: Ticking | None = None
         self._beside: asyncio.Task[None] | None = None
+        self._interrupted = 0  # how far: see `shutdown`
         self.steps = 0
-        self.endless = self.over = self.cut = False
+        self.endless = False
         self._watcher: asyncio.Task[None] | None = asyncio.get_running_loop().create_task(
-            peer.watch(self), name="heaven_driver watch"
+            outbox.peer.watch(self), name="heaven_driver watch"
         )
 
     async def next(self, need: NextItem[Stream], ticking: Ticking) -> object:
         """See `Stepper`."""
-        if self._peer.gone or self.over:
+        if self._outbox.peer.gone or self._interrupted >= STREAM:
             raise Woken
         if need.timeout is not None:
             self._ticking = ticking
@@ -110,13 +109,18 @@ class AsyncioStepper:
         if watcher is not None:
             watcher.cancel()
 
-    def interrupt(self, *, over: bool, cut: bool) -> None:
+    @property
+    def cut(self) -> bool:
+        """See `Stepper`."""
+        return self._interrupted == SENDING
+
+    def interrupt(self, reach: int) -> None:
         """See `Interruptible`."""
-        self.over = self.over or over
+        self._interrupted = max(self._interrupted, min(reach, STREAM))
         self.wake()
-        if not cut or not self._outbox.sending:
+        if reach < SENDING or not self._outbox.sending:
             return
-        self.cut = True
+        self._interrupted = SENDING
         if self._beside is not None:
             self._beside.cancel()
         elif not self._presses:
@@ -193,7 +197,7 @@ class AsyncioStepper:
     async def _tick(self, ticking: Ticking) -> None:
         again = await ticking.tick()
         self._end_beside()
-        if again is None or self._peer.gone:
+        if again is None or self._outbox.peer.gone:
             self.wake()
         elif self._state == STEPPING and again < math.inf:
             self._set_timer(again)

@@ -11,9 +11,8 @@ from anyio.abc import TaskGroup
 
 from heaven_core.protocol.needs import NextItem
 from heaven_driver.outbox import Outbox
-from heaven_driver.shutdown import OpenStreams
+from heaven_driver.shutdown import SENDING, STREAM, OpenStreams
 from heaven_driver.stepping import IDLE, STEPPING, TICKING, WOKEN, Ticking, Woken
-from heaven_driver.wire import Peer
 from heaven_io.streams import Stream
 
 __all__ = ["TrioStepper"]
@@ -27,26 +26,26 @@ class TrioStepper:
     """
 
     __slots__ = (
-        "_group", "_outbox", "_peer", "_performed", "_scope", "_state", "_streams", "_ticker", "cut", "endless", "over",
+        "_group", "_interrupted", "_outbox", "_performed", "_scope", "_state", "_streams", "_ticker", "endless",
         "steps",
     )  # fmt: skip
 
-    def __init__(self, outbox: Outbox, peer: Peer, streams: OpenStreams, group: TaskGroup) -> None:
+    def __init__(self, outbox: Outbox, streams: OpenStreams, group: TaskGroup) -> None:
         self._outbox: Final = outbox
-        self._peer: Final = peer
         self._streams: Final = streams
         self._group: Final = group
         self._state = IDLE
         self._scope: anyio.CancelScope | None = None
         self._ticker: anyio.CancelScope | None = None
         self._performed: anyio.Event | None = None
+        self._interrupted = 0  # how far: see `shutdown`
         self.steps = 0
-        self.endless = self.over = self.cut = False
-        group.start_soon(peer.watch, self)
+        self.endless = False
+        group.start_soon(outbox.peer.watch, self)
 
     async def next(self, need: NextItem[Stream], ticking: Ticking) -> object:
         """See `Stepper`."""
-        if self._peer.gone or self.over:
+        if self._outbox.peer.gone or self._interrupted >= STREAM:
             raise Woken
         if need.timeout is not None:
             self._ticker = anyio.CancelScope()
@@ -81,13 +80,18 @@ class TrioStepper:
         """See `Stepper`."""
         return False
 
-    def interrupt(self, *, over: bool, cut: bool) -> None:
+    @property
+    def cut(self) -> bool:
+        """See `Stepper`."""
+        return self._interrupted == SENDING
+
+    def interrupt(self, reach: int) -> None:
         """See `Interruptible`."""
-        self.over = self.over or over
+        self._interrupted = max(self._interrupted, min(reach, STREAM))
         self.wake()
-        if not cut or not self._outbox.sending:
+        if reach < SENDING or not self._outbox.sending:
             return
-        self.cut = True
+        self._interrupted = SENDING
         if self._performed is not None and self._ticker is not None:
             self._ticker.cancel()
         else:
@@ -102,7 +106,7 @@ class TrioStepper:
     async def _tick(self, ticker: anyio.CancelScope, timeout: float, ticking: Ticking) -> None:
         again: float | None = timeout
         with ticker:
-            while again is not None and again < math.inf and not self._peer.gone:
+            while again is not None and again < math.inf and not self._outbox.peer.gone:
                 await anyio.sleep(again)
                 performed = self._performed = anyio.Event()
                 if self._state == STEPPING:
@@ -114,7 +118,7 @@ class TrioStepper:
                     performed.set()
                     if self._state == TICKING:
                         self._state = STEPPING
-            if again is None or self._peer.gone:
+            if again is None or self._outbox.peer.gone:
                 self.wake()
 
     async def _stop_ticker(self) -> None:

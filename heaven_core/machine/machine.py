@@ -28,7 +28,7 @@ from heaven_core.machine.plan import (
 )
 from heaven_core.machine.trace import Recorder
 from heaven_core.message.bodies import AnyIterable, FileSource, StreamSource, held_by
-from heaven_core.message.draft import NO_FIELDS, STARTED
+from heaven_core.message.draft import CLIENT_LEFT, NO_FIELDS, STARTED
 from heaven_core.message.response import Response, draft_of
 from heaven_core.protocol.events import Chunk, Deferred, DeferredCall, End, Event, FileRange, Reset
 from heaven_core.protocol.needs import CloseFile, CloseStream, Deliver, Entry, FileInfo, Finished, Need, NextItem
@@ -97,12 +97,13 @@ class Machine(Generic[S]):
         exchange = self._exchange
         # From here on the decisions are taken: what a step of the stream, or a task that is still about, would change
         # now could no longer be honoured, and an abort in a step would end the driver. The head itself follows later.
+        is_left = state == states.IDLE_LEFT or draft.refusal is CLIENT_LEFT
         draft.refusal = STARTED
         source = draft.source
         held = None if source is None else held_by(source)
         in_use = () if held is None else (held,)
         self._unclosed = tuple([self._adopt(iterable) for iterable in (*in_use, *(draft.released or ()))])
-        if state == states.IDLE_LEFT or draft.gone:
+        if is_left:
             return self._wind_up()
         try:
             data = draft.encode()
@@ -124,7 +125,7 @@ class Machine(Generic[S]):
             return self._fail(error, "headers")
         if refusal is not None:
             return self._hand_out(refusal)
-        if exchange.method == "HEAD":
+        if exchange.request.method == "HEAD":
             return self._take_step(lambda: plan_head(exchange, fields, source.length, source.content_type))
         self._stream = source
         self._stream_lines = fields
@@ -464,8 +465,8 @@ class Machine(Generic[S]):
 
     def report(self, error: BaseException, what: str) -> None:
         """Tell the application of an error, with the request that it belongs to; `what` went wrong."""
-        exchange = self._exchange
-        self._draft.report_error(error, f"{what} of {exchange.method} {exchange.request.path!r}", exchange.runtime)
+        request = self._exchange.request
+        self._draft.report_error(error, f"{what} of {request.method} {request.path!r}", self._exchange.runtime)
 
     def _out_of_turn(self, call: str) -> NoReturn:
         """Poison the machine. Its deferred work is lost with it: nobody can say what the driver has done."""

@@ -47,26 +47,25 @@ class RequestHead(Conditions, Protocol):
 class Exchange:
     """What a decision depends on: draft, request and runtime, and the recorder that is told why."""
 
-    __slots__ = ("draft", "method", "record", "request", "runtime")
+    __slots__ = ("draft", "record", "request", "runtime")
 
     def __init__(self, draft: Draft, request: RequestHead, runtime: Runtime, record: Recorder | None) -> None:
         self.draft: Final = draft
         self.request: Final = request
-        self.method: Final = request.method
         self.runtime: Final = runtime
         self.record: Final = record
 
     def head(self, fields: list[Field], length: int | None, content_type: bytes | None) -> Start:
         """The head as it would go out. Raises `ValueError` where the handler has asked for an impossible one."""
         draft = self.draft
-        lines, follows = frame(self.method, draft.status, fields, length, content_type)
+        lines, follows = frame(self.request.method, draft.status, fields, length, content_type)
         return Start(draft.status, lines, follows, draft.options.close)
 
 
 def begin(exchange: Exchange, start: Start) -> Start:
     """`start`, which is final now: whoever wants to know hears how it came about."""
     if exchange.record is not None:
-        explain_head(exchange.method, exchange.draft, start, exchange.record)
+        explain_head(exchange.request.method, exchange.draft, start, exchange.record)
     return start
 
 

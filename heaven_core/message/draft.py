@@ -25,7 +25,7 @@ from heaven_core.protocol.outcome import Outcome, OutcomeKind
 from heaven_core.runtime import Runtime
 from heaven_core.schema.schema import Schema
 
-__all__ = ["NO_FIELDS", "STARTED", "Draft", "Host", "Options"]
+__all__ = ["CLIENT_LEFT", "NO_FIELDS", "STARTED", "Draft", "Host", "Options"]
 
 
 class Host(Protocol):
@@ -49,6 +49,7 @@ _NO_STORE: Final = (b"cache-control", b"no-store")
 _NOT_IN_500: Final = (b"cache-control", b"upgrade")
 NO_FIELDS: Final[list[Field]] = []
 STARTED: Final = "the response has started: status, headers and body can't be changed any more"
+CLIENT_LEFT: Final = "the client has left before its request was read whole: there is nobody to answer"
 
 
 @final
@@ -88,14 +89,14 @@ class Draft:
     What lasts: the `host`, the `runtime`, the `request` whose conditions and ranges count, and its route's `schema`;
     `began`, the monotonic time in seconds when the request arrived; `released`, the streams and open files that a later
     body replaced and that still have to be closed; `refusal`, why a change is refused, once it is; `error`, what an
-    error page finds, and whether that is a failure of the application (`failed`); `gone`, the client left before its
-    request had been read whole; `ending`, what the outcome is made of: kind, body bytes and monotonic time; `is_plain`,
-    nothing was set that takes a machine to decide on: a source, validators, ranges.
+    error page finds, and whether that is a failure of the application (`failed`); `ending`, what the outcome is made
+    of: kind, body bytes and monotonic time; `is_plain`, nothing was set that takes a machine to decide on: a source,
+    validators, ranges.
     """
 
     __slots__ = (
         "_mark", "_shared", "auto_etag", "began", "body", "default_type", "deferred", "encoded", "ending", "error",
-        "failed", "fields", "gone", "host", "is_plain", "options", "refusal", "released", "request", "runtime",
+        "failed", "fields", "host", "is_plain", "options", "refusal", "released", "request", "runtime",
         "schema", "source", "status",
     )  # fmt: skip
 
@@ -109,7 +110,6 @@ class Draft:
         self.refusal: str | None = None
         self.error: BaseException | None = None
         self.failed = False
-        self.gone = False
         self.is_plain = True
         self.ending: tuple[OutcomeKind, int, float] | None = None
         self.deferred: list[DeferredCall] | None = None
@@ -339,7 +339,7 @@ class Draft:
 
     def lose_client(self) -> None:
         """The client has left before its request was read whole: nothing goes out."""
-        self.gone = True
+        self.refusal = CLIENT_LEFT
         self.is_plain = False
 
     def break_off(self, error: BaseException) -> None:

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Final, TypeAlias, final
 
 from heaven_core import Chunk, Deferred, End, Entry, FileInfo, FileRange, Reset, Start
+from heaven_core.message.draft import CLIENT_LEFT
 from heaven_core.message.response import draft_of
 from heaven_core.protocol.needs import (
     CloseFile,
@@ -64,7 +65,7 @@ class Play(Books):
         if not self.begun:
             start: Choice = ("start", self._start)
             gone = [("leave before the start", self._leave), ("cancel in the handler", self._cancel_the_handler)]
-            return [start] if self.left or draft_of(self.response).gone else [start, *gone]
+            return [start] if self.left or draft_of(self.response).refusal is CLIENT_LEFT else [start, *gone]
         if self.hand:
             return list(self._performances())
         answers = list(self._answers())
@@ -92,7 +93,7 @@ class Play(Books):
 
     def _start(self) -> None:
         self.begun = True
-        if draft_of(self.response).gone:
+        if draft_of(self.response).refusal is CLIENT_LEFT:
             self.left, self.kind = True, "disconnected"
         self.say("start", self.machine.start)
 
@@ -246,4 +247,5 @@ class Play(Books):
             self.say("open_failed", partial(self.machine.open_failed, CancelledError()))
 
     def _cancel_the_handler(self) -> None:
-        draft_of(self.response).gone = self.quiet = True
+        draft_of(self.response).lose_client()
+        self.quiet = True
