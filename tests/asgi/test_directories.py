@@ -14,7 +14,7 @@ import pytest
 from heaven_asgi import ASGIAdapter
 from heaven_core import App, Context, Request, Response
 from tests.asgi.memory import PATIENCE, Call, scope_of
-from tests.asgi.witness import Witness
+from tests.driver.witness import Witness
 from tests.table.kit import Answer
 
 pytestmark = pytest.mark.anyio

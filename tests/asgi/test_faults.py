@@ -13,7 +13,7 @@ from heaven_asgi import ASGIAdapter
 from heaven_asgi.types import Message
 from heaven_io.files import READ_SIZE
 from tests.asgi.memory import PATIENCE, Call, scope_of
-from tests.asgi.witness import Witness
+from tests.driver.witness import Witness
 
 pytestmark = pytest.mark.anyio
 

@@ -20,7 +20,7 @@ from heaven_asgi.zero_copy import LINGER, MOST_LINGERING, path_of
 from heaven_core import Context, Request, Response
 from heaven_io.files import READ_SIZE
 from tests.asgi.memory import PATIENCE, scope_of
-from tests.asgi.witness import Witness
+from tests.driver.witness import Witness
 from tests.table.kit import Answer
 
 pytestmark = pytest.mark.anyio

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import anyio
 import pytest
 
-from heaven_asgi import ASGIAdapter
 from heaven_core import App, Context, DeferredCall, Request, Response
 from heaven_core.testing import Client
-from tests.asgi.memory import PATIENCE, Call, scope_of
+from heaven_driver.engine import Engine
+from tests.driver.memory import PATIENCE, Call
 
 pytestmark = pytest.mark.anyio
 
@@ -45,7 +45,7 @@ async def test_an_app_may_bring_its_own(path: str) -> None:
     app = App(defer_runner=queue)
     app.GET("/text", text)
     app.GET("/stream", stream)
-    call = Call(ASGIAdapter(app), scope_of(path=path))
+    call = Call(Engine(app), path)
     with anyio.fail_after(PATIENCE):
         await call.run()
     assert call.answer.whole
@@ -63,4 +63,4 @@ def test_it_is_asked_in_memory_too() -> None:
 @pytest.mark.parametrize(("running", "waiting"), [(0, 1), (1, -1)])
 def test_limits_that_let_nothing_run_are_refused(running: int, waiting: int) -> None:
     with pytest.raises(ValueError, match="max_deferred"):
-        ASGIAdapter(App(), max_deferred=running, max_deferred_waiting=waiting)
+        Engine(App(), max_deferred=running, max_deferred_waiting=waiting)

@@ -12,12 +12,11 @@ import pytest
 from anyio.from_thread import run as run_in_loop
 from anyio.lowlevel import checkpoint
 
-from heaven_asgi import ASGIAdapter
-from heaven_asgi.types import Message
 from heaven_core import App, Context, Outcome, Request, Response
 from heaven_core.protocol.events import DeferredCall
+from heaven_driver.engine import Engine
 from heaven_io.files import READ_SIZE
-from tests.asgi.memory import PATIENCE, Call, scope_of
+from tests.driver.memory import PATIENCE, Call, Sent
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
@@ -49,7 +48,7 @@ class Exchange:
         app = App(on_error=lambda error, where: self.errors.append(error), defer_runner=AtOnce())
         app.before("*", self.watch)
         app.GET("/body", getattr(self, body))
-        self.call: Final = Call(ASGIAdapter(app, closing_limit=1.0), scope_of(path="/body"))
+        self.call: Final = Call(Engine(app, closing_limit=1.0), "/body")
         self.call.at_send = self.pause
 
     async def run(self) -> None:
@@ -63,7 +62,7 @@ class Exchange:
                     raise
                 task.uncancel()
 
-    async def pause(self, number: int = 0, message: Message | None = None) -> None:
+    async def pause(self, number: int = 0, sent: Sent | None = None) -> None:
         await checkpoint()
 
     def watch(self, req: Request, res: Response, ctx: Context) -> None:

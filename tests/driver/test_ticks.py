@@ -9,12 +9,11 @@ from threading import Event
 import anyio
 import pytest
 
-from heaven_asgi import ASGIAdapter
-from heaven_asgi.types import Message
 from heaven_core import Context, Request, Response
 from heaven_core.message.bodies import AnyIterable
-from tests.asgi.memory import PATIENCE, Call, scope_of
-from tests.asgi.witness import Witness
+from heaven_driver.engine import Engine
+from tests.driver.memory import PATIENCE, Call, Sent
+from tests.driver.witness import Witness
 
 pytestmark = pytest.mark.anyio
 
@@ -41,7 +40,7 @@ def call_of(
         res.stream(body(), sse=sse, heartbeat=heartbeat, head_timeout=head_timeout)
 
     witness.app.GET("/ticks", handler)
-    return Call(ASGIAdapter(witness.app), scope_of(path="/ticks"))
+    return Call(Engine(witness.app), "/ticks")
 
 
 def waiting(witness: Witness, *items: str) -> Callable[[], AsyncIterator[str]]:
@@ -68,7 +67,7 @@ async def test_the_head_waits_no_longer_than_head_timeout(sse: bool, witness: Wi
         async with anyio.create_task_group() as group:
             group.start_soon(call.run)
             await call.until_sent(1)
-            assert [message["type"] for message in call.sent] == ["http.response.start"]
+            assert [sent.is_head for sent in call.sent] == [True]
             witness.go.set()
     assert call.answer.body == (b"data: last\n\n" if sse else b"last")
     assert call.answer.whole
@@ -148,7 +147,7 @@ async def test_the_client_leaves_between_heartbeats(witness: Witness) -> None:
 async def test_the_client_leaves_while_a_heartbeat_is_sent(witness: Witness) -> None:
     call = call_of(witness, waiting(witness, "first"), heartbeat=SOON)
 
-    async def leave(number: int, message: Message) -> None:
+    async def leave(number: int, sent: Sent) -> None:
         if number == 2:
             call.leave()
             await anyio.wait_all_tasks_blocked()
@@ -165,7 +164,7 @@ async def test_an_item_comes_while_a_heartbeat_is_sent(witness: Witness) -> None
     call = call_of(witness, waiting(witness, "first"), heartbeat=SOON)
     sending: list[int] = []
 
-    async def let_go(number: int, message: Message) -> None:
+    async def let_go(number: int, sent: Sent) -> None:
         assert sending == []
         sending.append(number)
         if number == 2:
@@ -208,7 +207,7 @@ async def test_send_raises_oserror_for_a_heartbeat(kind: str, witness: Witness) 
     )
     failed: list[int] = []
 
-    async def fail(number: int, message: Message) -> None:
+    async def fail(number: int, sent: Sent) -> None:
         if number == 2:
             failed.append(number)
             raise BrokenPipeError
@@ -224,7 +223,7 @@ async def test_send_raises_oserror_for_a_heartbeat(kind: str, witness: Witness) 
 async def test_send_raises_oserror_for_the_head_alone(witness: Witness) -> None:
     call = call_of(witness, waiting(witness), head_timeout=SOON)
 
-    async def fail(number: int, message: Message) -> None:
+    async def fail(number: int, sent: Sent) -> None:
         raise BrokenPipeError
 
     call.at_send = fail
@@ -238,7 +237,7 @@ async def test_another_error_of_send_for_a_heartbeat_is_the_servers(witness: Wit
     """It comes out at once, and the stream is closed."""
     call = call_of(witness, waiting(witness, "first"), heartbeat=SOON)
 
-    async def fail(number: int, message: Message) -> None:
+    async def fail(number: int, sent: Sent) -> None:
         if number == 2:
             raise RuntimeError("a bug of the server")
 
@@ -254,7 +253,7 @@ async def test_an_impossible_head_that_goes_out_alone_is_a_500(item: bool, witne
     """Then the item does not matter any more, even one that comes at that moment."""
     call = call_of(witness, waiting(witness), head_timeout=SOON, line=("Upgrade", "h2c"))
 
-    async def let_go(number: int, message: Message) -> None:
+    async def let_go(number: int, sent: Sent) -> None:
         if item and number == 0:
             witness.go.set()
             await anyio.wait_all_tasks_blocked()
@@ -279,7 +278,7 @@ async def test_a_stream_that_fails_while_a_500_for_its_head_goes_out(witness: Wi
 
     call = call_of(witness, generate, head_timeout=SOON, line=("Upgrade", "h2c"))
 
-    async def let_go(number: int, message: Message) -> None:
+    async def let_go(number: int, sent: Sent) -> None:
         if number == 0:
             witness.go.set()
             await anyio.wait_all_tasks_blocked()

@@ -10,8 +10,7 @@ from typing import Final, Literal, TypeAlias, final
 import anyio
 from anyio.lowlevel import checkpoint
 
-from heaven_asgi.types import Message
-from tests.asgi.memory import PATIENCE, Call
+from tests.driver.memory import PATIENCE, Call, Sent
 
 __all__ = ["FAULTS", "SOON", "Fault", "Spots", "turns"]
 
@@ -87,7 +86,7 @@ class Spots:
         """Have the call run to its end."""
         self._call = call
         call.at_send = self._at_send
-        call.at_receive = self._at_receive
+        call.at_watch = self._at_watch
         async with anyio.create_task_group() as group:
             group.start_soon(self._attend)
             try:
@@ -105,7 +104,7 @@ class Spots:
         self._cancel = cancel
         await asyncio.wait({task}, timeout=PATIENCE)
         assert task.done(), "it hangs"
-        assert task.cancelling() == self._cancellations, "those of the adapter have been taken back"
+        assert task.cancelling() == self._cancellations, "those of the driver have been taken back"
         self.was_cancelled = task.cancelled()
         if not self.was_cancelled:
             task.result()
@@ -116,12 +115,11 @@ class Spots:
             await call.run()
         self.was_cancelled = scope.cancelled_caught
 
-    async def _at_send(self, number: int, message: Message) -> None:
+    async def _at_send(self, number: int, sent: Sent) -> None:
         await self.at(f"send {number}")
 
-    async def _at_receive(self) -> None:
-        assert self._call is not None
-        await self.at(f"receive {len(self._call.received)}")
+    async def _at_watch(self) -> None:
+        await self.at("watch")
 
     def _is_it(self, spot: str) -> bool:
         """Each is passed once: where it comes again, as a message that is sent once more, nothing goes wrong."""

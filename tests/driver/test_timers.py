@@ -11,7 +11,7 @@ import pytest
 from typing_extensions import override
 
 from heaven_driver.timers import Timers
-from tests.asgi.memory import PATIENCE
+from tests.driver.memory import PATIENCE
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("anyio_backend", ["asyncio"])]
 

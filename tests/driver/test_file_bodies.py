@@ -9,11 +9,10 @@ from typing import Final
 import anyio
 import pytest
 
-from heaven_asgi import ASGIAdapter
-from heaven_asgi.types import Message
+from heaven_driver.engine import Engine
 from heaven_io.files import READ_SIZE
-from tests.asgi.memory import PATIENCE, Call, scope_of
-from tests.asgi.witness import Witness
+from tests.driver.memory import PATIENCE, Call, Sent
+from tests.driver.witness import Witness
 
 pytestmark = pytest.mark.anyio
 
@@ -27,7 +26,7 @@ def witness(tmp_path: Path) -> Witness:
 
 
 def call_of(witness: Witness) -> Call:
-    return Call(ASGIAdapter(witness.app), scope_of(path="/large-file"))
+    return Call(Engine(witness.app), "/large-file")
 
 
 @pytest.mark.parametrize("left", [0, 1, READ_SIZE - 1, READ_SIZE, READ_SIZE + 1])
@@ -35,7 +34,7 @@ async def test_a_file_that_shrinks(left: int, witness: Witness) -> None:
     """What there is goes out; without a last message, the server breaks the connection off."""
     call = call_of(witness)
 
-    async def shrink(number: int, message: Message) -> None:
+    async def shrink(number: int, sent: Sent) -> None:
         if number == 0:
             os.truncate(witness.directory / "large.bin", left)
 
@@ -54,7 +53,7 @@ async def test_a_file_that_grows(witness: Witness) -> None:
     """Exactly the announced bytes go out."""
     call = call_of(witness)
 
-    async def grow(number: int, message: Message) -> None:
+    async def grow(number: int, sent: Sent) -> None:
         with (witness.directory / "large.bin").open("ab") as file:
             file.write(b"y" * 1000)
 
@@ -72,7 +71,7 @@ async def test_a_file_that_can_not_be_read(after: int, witness: Witness) -> None
     """A disk that fails, here by a descriptor that has become one for writing."""
     call = call_of(witness)
 
-    async def spoil(number: int, message: Message) -> None:
+    async def spoil(number: int, sent: Sent) -> None:
         if number == after:
             path = str(witness.directory / "large.bin")
             [fd] = [int(link.name) for link in Path("/proc/self/fd").iterdir() if points_to(link, path)]

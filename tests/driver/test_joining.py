@@ -13,12 +13,11 @@ from pathlib import Path
 import anyio
 import pytest
 
-from heaven_asgi import ASGIAdapter
-from heaven_asgi.types import Message
 from heaven_core import Context, Outcome, Request, Response
 from heaven_core.protocol.events import Chunk, Event
-from tests.asgi.memory import PATIENCE, Call, scope_of
-from tests.asgi.witness import Witness
+from heaven_driver.engine import Engine
+from tests.driver.memory import PATIENCE, Call, Sent
+from tests.driver.witness import Witness
 
 pytestmark = pytest.mark.anyio
 on_asyncio = pytest.mark.parametrize("anyio_backend", ["asyncio"])
@@ -47,7 +46,7 @@ def streaming(witness: Witness, items: Items, *, heartbeat: float | None = None)
             res.stream(items(), sse=True, heartbeat=heartbeat)
 
     witness.app.GET("/own", handler)
-    return Call(ASGIAdapter(witness.app, closing_limit=0.5), scope_of(path="/own"))
+    return Call(Engine(witness.app, closing_limit=0.5), "/own")
 
 
 async def run(call: Call) -> list[bytes]:
@@ -58,7 +57,7 @@ async def run(call: Call) -> list[bytes]:
 
 
 def bodies(call: Call) -> list[bytes]:
-    return [message["body"] for message in call.sent[1:]]
+    return [sent.data for sent in call.sent[1:]]
 
 
 async def counting(count: int) -> AsyncIterator[object]:
@@ -183,7 +182,7 @@ async def test_what_could_not_be_sent_does_not_count(pausing: bool, witness: Wit
 
     call = streaming(witness, items)
 
-    async def at_send(number: int, message: Message) -> None:
+    async def at_send(number: int, sent: Sent) -> None:
         if number == 2:
             raise ConnectionResetError
 
@@ -206,7 +205,7 @@ async def test_neither_does_what_is_being_sent_when_the_client_leaves(witness: W
 
     call = streaming(witness, items)
 
-    async def at_send(number: int, message: Message) -> None:
+    async def at_send(number: int, sent: Sent) -> None:
         if number == 2:
             stuck.set()
             await anyio.sleep(0.05)  # a server lets go when the client has gone
@@ -232,7 +231,7 @@ async def test_a_server_that_fails_while_the_producer_waits_is_heard(witness: Wi
 
     call = streaming(witness, items)
 
-    async def at_send(number: int, message: Message) -> None:
+    async def at_send(number: int, sent: Sent) -> None:
         if number == 2:
             raise RuntimeError("the server is broken")
 
@@ -254,7 +253,7 @@ async def test_a_heartbeat_does_not_overtake_what_is_being_sent(witness: Witness
 
     call = streaming(witness, items, heartbeat=0.01)
 
-    async def at_send(number: int, message: Message) -> None:
+    async def at_send(number: int, sent: Sent) -> None:
         if number == 2:
             stuck.set()
             await go.wait()
@@ -285,7 +284,7 @@ async def test_a_client_that_takes_nothing_does_not_hold_up_a_cancellation(witne
 
     call = streaming(witness, items)
 
-    async def at_send(number: int, message: Message) -> None:
+    async def at_send(number: int, sent: Sent) -> None:
         if number == 2:
             stuck.set()
             await anyio.sleep_forever()
@@ -311,7 +310,7 @@ async def test_an_observer_is_told_of_each_chunk_when_it_has_gone(witness: Witne
         if type(what) is Chunk:
             told.append(what.data)
 
-    async def at_send(number: int, message: Message) -> None:
+    async def at_send(number: int, sent: Sent) -> None:
         assert b"".join(told) == b"".join(bodies(call))
 
     witness.app.on_event(observe)
@@ -333,7 +332,7 @@ async def test_what_a_large_chunk_was_to_follow_does_not_count_either(how: str, 
     call = streaming(witness, items)
     stuck = anyio.Event()
 
-    async def at_send(number: int, message: Message) -> None:
+    async def at_send(number: int, sent: Sent) -> None:
         if number == 2:
             if how == "an error of the server":
                 raise RuntimeError("the server is broken")
@@ -365,7 +364,7 @@ async def test_a_heartbeat_that_is_due_at_once_sends_nothing_twice(witness: Witn
 
     call = streaming(witness, items, heartbeat=0.05)
 
-    async def at_send(number: int, message: Message) -> None:
+    async def at_send(number: int, sent: Sent) -> None:
         if number >= 2:
             await anyio.sleep(0.01)
 

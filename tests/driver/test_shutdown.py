@@ -8,11 +8,10 @@ from pathlib import Path
 import anyio
 import pytest
 
-from heaven_asgi import ASGIAdapter
-from heaven_asgi.types import Message
 from heaven_core import Context, Request, Response
-from tests.asgi.memory import PATIENCE, Call, scope_of
-from tests.asgi.witness import Witness
+from heaven_driver.engine import Engine
+from tests.driver.memory import PATIENCE, Call, Sent
+from tests.driver.witness import Witness
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
@@ -32,7 +31,7 @@ def events(witness: Witness, items: Items, deadline: float = 10.0, heartbeat: fl
         res.stream(items(), sse=True, heartbeat=heartbeat, at_shutdown="bye")
 
     witness.app.GET("/own", handler)
-    return Call(ASGIAdapter(witness.app, stream_deadline=deadline, closing_limit=0.2), scope_of(path="/own"))
+    return Call(Engine(witness.app, stream_deadline=deadline, closing_limit=0.2), "/own")
 
 
 def plain(witness: Witness, items: Items, deadline: float) -> Call:
@@ -42,7 +41,7 @@ def plain(witness: Witness, items: Items, deadline: float) -> Call:
         res.stream(items())
 
     witness.app.GET("/own", handler)
-    return Call(ASGIAdapter(witness.app, stream_deadline=deadline, closing_limit=0.2), scope_of(path="/own"))
+    return Call(Engine(witness.app, stream_deadline=deadline, closing_limit=0.2), "/own")
 
 
 def waiting(witness: Witness) -> Items:
@@ -62,7 +61,7 @@ async def shut_down_when_stuck(call: Call) -> None:
     """Run it for a client that takes the head and one message, and shut down when it takes no more."""
     stuck = anyio.Event()
 
-    async def at_send(number: int, message: Message) -> None:
+    async def at_send(number: int, sent: Sent) -> None:
         if number >= 2:
             stuck.set()
             await anyio.sleep_forever()
@@ -72,7 +71,7 @@ async def shut_down_when_stuck(call: Call) -> None:
         async with anyio.create_task_group() as group:
             group.start_soon(call.run)
             await stuck.wait()
-            await call.adapter.shutdown()
+            await call.engine.shutdown()
 
 
 async def shut_down(call: Call, sent: int = 2) -> None:
@@ -81,7 +80,7 @@ async def shut_down(call: Call, sent: int = 2) -> None:
         async with anyio.create_task_group() as group:
             group.start_soon(call.run)
             await call.until_sent(sent)
-            await call.adapter.shutdown()
+            await call.engine.shutdown()
 
 
 async def test_events_that_wait_end_in_order_with_the_last_one(witness: Witness) -> None:
@@ -119,7 +118,7 @@ async def test_what_is_on_its_way_goes_out_first(witness: Witness) -> None:
 
     call = events(witness, items)
 
-    async def at_send(number: int, message: Message) -> None:
+    async def at_send(number: int, sent: Sent) -> None:
         if number == 2:
             await held.wait()
 
@@ -130,7 +129,7 @@ async def test_what_is_on_its_way_goes_out_first(witness: Witness) -> None:
             for number in range(100):
                 put.send_nowait(number)
             await call.until_sent(2)
-            group.start_soon(call.adapter.shutdown)
+            group.start_soon(call.engine.shutdown)
             await anyio.sleep(0.3)  # the client is slow to take the second one
             held.set()
     assert call.answer.body == b"".join(b"data: %d\n\n" % number for number in range(100)) + BYE
@@ -163,7 +162,7 @@ async def test_sync_events_end_when_their_step_returns(witness: Witness) -> None
         async with anyio.create_task_group() as group:
             group.start_soon(call.run)
             await call.until_sent(2)
-            group.start_soon(call.adapter.shutdown)
+            group.start_soon(call.engine.shutdown)
             await call.until_sent(3)  # and so before the step has returned
             witness.go_threads.set()
     assert call.answer.body == b"data: one\n\n" + BYE
@@ -247,7 +246,7 @@ async def test_one_that_is_always_sending_is_not_taken_for_a_client_that_takes_n
 
     call = events(witness, items, deadline=0.3) if kind == "events" else plain(witness, items, deadline=0.3)
 
-    async def at_send(number: int, message: Message) -> None:
+    async def at_send(number: int, sent: Sent) -> None:
         await anyio.sleep(0.03)
 
     call.at_send = at_send
@@ -280,7 +279,7 @@ async def test_each_time_it_begins_anew(witness: Witness) -> None:
         yield "two"
 
     call = plain(witness, items, deadline=0.6)
-    await call.adapter.shutdown()
+    await call.engine.shutdown()
     await anyio.sleep(0.7)
     await shut_down(call)
     assert call.answer.body == b"onetwo"
@@ -305,4 +304,4 @@ async def test_a_finally_that_hangs_is_given_up(witness: Witness) -> None:
 
 async def test_nothing_to_end_is_no_wait(witness: Witness) -> None:
     with anyio.fail_after(PATIENCE):
-        await ASGIAdapter(witness.app).shutdown()
+        await Engine(witness.app).shutdown()

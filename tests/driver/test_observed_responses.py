@@ -1,4 +1,4 @@
-"""Observers under ASGI: told of what has been sent, also of small responses, on every way they can end."""
+"""Observers are told of what has been sent, also of small responses, on every way they can end."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from pathlib import Path
 import anyio
 import pytest
 
-from heaven_asgi import ASGIAdapter
-from heaven_asgi.types import Message
 from heaven_core import Chunk, Deferred, End, Event, Outcome, Request, Start
-from tests.asgi.memory import PATIENCE, Call, scope_of
-from tests.asgi.witness import Witness
+from heaven_driver.engine import Engine
+from tests.driver.memory import PATIENCE, Call, Sent
+from tests.driver.witness import Witness
 
 pytestmark = pytest.mark.anyio
 
@@ -34,7 +33,7 @@ def witness(tmp_path: Path, told: list[Event | Outcome]) -> Witness:
 
 
 async def test_a_small_response(witness: Witness, told: list[Event | Outcome]) -> None:
-    call = Call(ASGIAdapter(witness.app), scope_of(path="/text"))
+    call = Call(Engine(witness.app), "/text")
     with anyio.fail_after(PATIENCE):
         await call.run()
     assert (call.answer.status, call.answer.body, call.answer.whole) == (200, b"text", True)
@@ -44,9 +43,9 @@ async def test_a_small_response(witness: Witness, told: list[Event | Outcome]) -
 
 @pytest.mark.parametrize("path", ["/text", "/stream"])
 async def test_a_client_that_leaves(path: str, witness: Witness, told: list[Event | Outcome]) -> None:
-    call = Call(ASGIAdapter(witness.app), scope_of(path=path))
+    call = Call(Engine(witness.app), path)
 
-    async def break_off(number: int, message: Message) -> None:
+    async def break_off(number: int, sent: Sent) -> None:
         if number == 1:
             raise OSError("gone")
 
@@ -60,7 +59,7 @@ async def test_a_client_that_leaves(path: str, witness: Witness, told: list[Even
 
 
 async def test_a_request_that_is_cancelled_in_its_handler(witness: Witness, told: list[Event | Outcome]) -> None:
-    call = Call(ASGIAdapter(witness.app), scope_of(path="/waiting-handler"))
+    call = Call(Engine(witness.app), "/waiting-handler")
     with anyio.fail_after(PATIENCE):
         async with anyio.create_task_group() as group:
             group.start_soon(call.run)

@@ -1,7 +1,8 @@
-"""Every fault at every place where a request under ASGI waits for something, on asyncio and on trio.
+"""Every fault at every place where a driver waits for something, on asyncio and on trio.
 
 A first run in which nothing goes wrong shows the places: each message that is sent, each step of a generator and its
-`finally`, the opening, reading and closing of a file, and `receive`. Then there is one run for each place and fault.
+`finally`, the opening, reading and closing of a file, and the watch for the client. Then there is one run for each
+place and fault.
 """
 
 from __future__ import annotations
@@ -14,15 +15,15 @@ from typing import Final, final
 import anyio
 import pytest
 
-from heaven_asgi import ASGIAdapter
 from heaven_core import Context, Outcome, Request, Response
 from heaven_core.http.event_stream import HEARTBEAT
 from heaven_core.protocol.needs import FileInfo
+from heaven_driver.engine import Engine
 from heaven_io.files import READ_SIZE, ReadableFile, open_async
 from heaven_io.opening import OpenedFile, open_file
-from tests.asgi.memory import PATIENCE, Call, scope_of
-from tests.asgi.spots import FAULTS, SOON, Fault, Spots, turns
-from tests.asgi.witness import Witness
+from tests.driver.memory import PATIENCE, Call
+from tests.driver.spots import FAULTS, SOON, Fault, Spots, turns
+from tests.driver.witness import Witness
 from tests.table.kit import Answer
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
@@ -32,7 +33,7 @@ CONTENT: Final = bytes(range(256)) * (READ_SIZE // 128) + b"!"  # takes three re
 
 LAST_READ: Final = f"read {2 * READ_SIZE}"
 _STEPS: Final = ["step 0", "step 1", "step 2", "step 3", "finally"]
-_SENDS: Final = ["receive 0", "receive 1", "send 0", "send 1", "send 2", "send 3", "send 4"]
+_SENDS: Final = ["watch", "send 0", "send 1", "send 2", "send 3", "send 4"]
 SPOTS: Final = {
     "stream": {*_STEPS, *_SENDS},
     "events": {*_STEPS, *_SENDS},
@@ -91,7 +92,7 @@ class Run:
         self.tasks: Final[set[int]] = set()  # in which an async generator ran
         handlers = {"stream": self.stream, "events": self.events, "sync-stream": self.sync_stream, "file": self.file}
         witness.app.GET(f"/run/{body}", handlers[body])
-        self.call: Final = Call(ASGIAdapter(witness.app), scope_of(path=f"/run/{body}"))
+        self.call: Final = Call(Engine(witness.app), f"/run/{body}")
 
     @property
     def limit(self) -> float:
@@ -189,7 +190,7 @@ async def play(run: Run) -> None:
 
 
 def accepted(run: Run) -> list[int]:
-    return [len(message["body"]) for message in run.call.sent if message["type"] == "http.response.body"]
+    return [len(sent.data) for sent in run.call.sent if not sent.is_head]
 
 
 def check(run: Run, messages: int) -> None:
@@ -204,7 +205,7 @@ def check(run: Run, messages: int) -> None:
 
 def is_leaving(run: Run) -> bool:
     """An error of the server's functions is a client that has left."""
-    return run.spots.spot.startswith(("send", "receive"))
+    return run.spots.spot.startswith(("send", "watch"))
 
 
 def check_closed(run: Run) -> None:
@@ -288,7 +289,7 @@ def check_what_came_of(fault: Fault, run: Run) -> None:
         assert outcome.kind == "disconnected" or spot in ("close", LAST_READ)
     elif fault == "disconnect":
         assert outcome.kind == "disconnected" or nearly
-    elif fault == "late answer" and not spot.startswith("receive"):
+    elif fault == "late answer" and not spot.startswith("watch"):
         # With the last window of a file the body is whole.
         complete = ("send 3", "send 4", "close") if run.body == "file" else ("send 4", "close")
         assert outcome.kind == ("complete" if spot in complete else "disconnected")

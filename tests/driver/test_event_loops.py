@@ -1,4 +1,4 @@
-"""One adapter in several event loops, one after the other, and in loops of another make."""
+"""One engine in several event loops, one after the other, and in loops of another make."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from heaven_asgi import ASGIAdapter
 from heaven_core import Context, Request, Response
-from tests.asgi.memory import Call, scope_of
-from tests.asgi.witness import Witness
+from heaven_driver.engine import Engine
+from tests.driver.memory import Call
+from tests.driver.witness import Witness
 
 
 @pytest.fixture
@@ -33,10 +33,10 @@ def test_heartbeats_come_in_each_event_loop_of_a_thread(witness: Witness) -> Non
         res.stream(items(), sse=True, heartbeat=0.05)
 
     witness.app.GET("/own", handler)
-    adapter = ASGIAdapter(witness.app)
+    engine = Engine(witness.app)
 
     async def beat(count: int) -> None:
-        call = Call(adapter, scope_of(path="/own"))
+        call = Call(engine, "/own")
         task = asyncio.create_task(call.run())
         await call.until_sent(2 + count)
         task.cancel()
@@ -61,7 +61,7 @@ def test_heartbeats_come_where_tasks_are_eager(witness: Witness) -> None:
     async def beat() -> None:
         if sys.version_info >= (3, 12):
             asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)
-        call = Call(ASGIAdapter(witness.app), scope_of(path="/own"))
+        call = Call(Engine(witness.app), "/own")
         task = asyncio.create_task(call.run())
         await call.until_sent(5)
         task.cancel()
@@ -71,10 +71,10 @@ def test_heartbeats_come_where_tasks_are_eager(witness: Witness) -> None:
 
 
 def test_an_event_loop_that_is_gone_leaves_nothing_behind(witness: Witness) -> None:
-    adapter = ASGIAdapter(witness.app)
+    engine = Engine(witness.app)
 
     async def stream() -> weakref.ref[asyncio.AbstractEventLoop]:
-        await Call(adapter, scope_of(path="/stream")).run()
+        await Call(engine, "/stream").run()
         return weakref.ref(asyncio.get_running_loop())
 
     loops = [asyncio.run(stream()) for _ in range(3)]
