@@ -70,7 +70,7 @@ def witness() -> Witness:
         ("/none", [Start, Chunk, End, Outcome], "complete"),
     ],
 )
-def test_it_is_told_of_each_event_and_last_of_the_outcome(
+def test_an_observer_is_told_of_each_event_and_last_of_the_outcome(
     path: str, kinds: list[type], outcome: str, witness: Witness
 ) -> None:
     answer = witness.client.get(path)
@@ -83,7 +83,7 @@ def test_it_is_told_of_each_event_and_last_of_the_outcome(
     assert witness.paths == {path}
 
 
-def test_what_could_not_be_sent_it_is_not_told_of(witness: Witness) -> None:
+def test_an_observer_is_not_told_of_what_could_not_be_sent(witness: Witness) -> None:
     witness.client.request("GET", "/text", leave_after=1)
     assert witness.kinds == [Start, Deferred, Outcome]
     last = witness.told[-1]
@@ -91,7 +91,7 @@ def test_what_could_not_be_sent_it_is_not_told_of(witness: Witness) -> None:
     assert last.kind == "disconnected"
 
 
-def test_one_that_raises_is_reported_and_the_next_is_told(witness: Witness) -> None:
+def test_an_observer_that_raises_is_reported_and_the_next_is_told(witness: Witness) -> None:
     def raises(req: Request[object], what: Event | Outcome) -> None:
         raise KeyError("observer")
 
@@ -115,7 +115,7 @@ def test_an_async_one_is_refused() -> None:
             App().on_event(observer)
 
 
-def test_what_cannot_be_called_is_refused() -> None:
+def test_an_observer_that_cannot_be_called_is_refused() -> None:
     with pytest.raises(TypeError, match="callable"):
         loose(App().on_event)("log")
 

@@ -66,7 +66,7 @@ def test_a_page_for_all_exceptions_is_the_last_resort() -> None:
     assert client.get("/").text == "everything"
 
 
-def test_what_is_done_to_a_body_after_the_abort_changes_nothing() -> None:
+def test_a_body_changed_after_the_abort_goes_out_as_it_was() -> None:
     def handler(req: Request, res: Response, ctx: Context) -> None:
         body = {"a": 1}
         try:

@@ -42,7 +42,7 @@ def test_a_hook_with_body_finds_it_read() -> None:
 
 
 @pytest.mark.parametrize("place", ["before", "handler", "after"])
-def test_what_a_handler_or_hook_returns_goes_nowhere_and_is_a_failure(place: str) -> None:
+def test_a_value_that_a_handler_or_hook_returns_goes_nowhere_and_is_a_failure(place: str) -> None:
     def answering(req: Request, res: Response, ctx: Context) -> None:
         return {"a": 1}  # type: ignore[return-value]  # the mistake that is meant
 
@@ -412,7 +412,7 @@ def test_a_stream_with_impossible_numbers_is_refused(arguments: dict[str, float]
 
 
 @pytest.mark.parametrize("source", ["text", b"bytes", {"a": 1}, 5, text])
-def test_what_cannot_be_streamed_is_refused_with_a_hint(source: object) -> None:
+def test_a_source_that_cannot_be_streamed_is_refused_with_a_hint(source: object) -> None:
     with pytest.raises(TypeError, match=r"res\.stream\(\) takes"):
         Response().stream(source)  # type: ignore[arg-type]  # what the types refuse is tried at run time
 
@@ -454,7 +454,7 @@ def test_a_kind_of_dict_is_json() -> None:
     assert Client(app).get("/").json == {"a": 1}
 
 
-def test_what_the_schema_takes_is_taken_and_nothing_else() -> None:
+def test_a_body_that_the_schema_takes_is_taken_and_no_other() -> None:
     def handler(req: Request, res: Response, ctx: Context) -> None:
         with pytest.raises(TypeError, match="Hidden: name its type"):
             res.body = Hidden()

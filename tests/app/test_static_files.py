@@ -130,7 +130,7 @@ def test_but_well_known_is_there_and_others_on_request() -> None:
 
 @pytest.mark.parametrize("target", ["/static/../outside.txt", "/static/%2e%2e/outside.txt", "/static/%2Foutside.txt"])
 @pytest.mark.parametrize("hidden", [False, True])
-def test_nothing_outside_is_served(hidden: bool, target: str) -> None:
+def test_no_file_outside_is_served(hidden: bool, target: str) -> None:
     assert get(static(hidden=hidden), target).status == 404
 
 

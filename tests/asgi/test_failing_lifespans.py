@@ -48,7 +48,7 @@ async def test_a_startup_that_ends_in_no_exception_is_reported_as_failed(error: 
     assert heard == [error]
 
 
-async def test_what_fails_inside_the_lifespan_is_named_and_not_its_group() -> None:
+async def test_an_error_inside_the_lifespan_is_named_and_not_its_group() -> None:
     heard: list[BaseException] = []
     calls: list[str] = []
 

@@ -43,7 +43,7 @@ def check_left(witness: Witness, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", MESSAGES)
-async def test_nothing_fails(name: str, witness: Witness) -> None:
+async def test_an_exchange_in_which_nothing_fails_is_complete(name: str, witness: Witness) -> None:
     call = call_of(witness, name)
     with anyio.fail_after(PATIENCE):
         await call.run()

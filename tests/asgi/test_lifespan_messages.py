@@ -189,7 +189,7 @@ async def test_after_the_shutdown_again_in_that_of_the_request() -> None:
     assert deferring.notes == ["done"]
 
 
-async def test_what_is_pending_at_the_deadline_is_cancelled_and_logged(caplog: pytest.LogCaptureFixture) -> None:
+async def test_deferred_work_pending_at_the_deadline_is_cancelled_and_logged(caplog: pytest.LogCaptureFixture) -> None:
     deferring = Deferring()
     life = Life(deferring.app, deferred_deadline=0.01)
     with anyio.fail_after(PATIENCE):

@@ -100,7 +100,7 @@ async def test_a_body_is_read_where_there_may_be_one(method: str, version: str) 
     assert b'"body":5' in call.answer.body
 
 
-async def test_nothing_is_received_where_there_is_none() -> None:
+async def test_no_body_is_received_where_there_is_none() -> None:
     """A GET of HTTP/1.1 without a field that says so has no body (RFC 9112 §6.3)."""
     call = Call(ASGIAdapter(made()), scope_of(path="/x"))
     await call.run()

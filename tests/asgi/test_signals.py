@@ -111,7 +111,7 @@ async def test_a_signal_that_nobody_handles_stays_as_it_is(nobody: signal.Handle
     assert signal.getsignal(signal.SIGTERM) is nobody
 
 
-async def test_who_chains_after_it_stays(server: Server) -> None:
+async def test_a_handler_that_chains_after_the_adapter_stays(server: Server) -> None:
     """What is called by somebody else's handler must not take that away."""
     later = Server()
     life = Life(App())

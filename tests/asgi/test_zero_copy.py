@@ -226,7 +226,7 @@ async def test_several_parts_go_one_by_one_with_what_stands_between(witness: Wit
         ("/files/large.bin", [], ["http.response.trailers"]),
     ],
 )
-async def test_what_is_small_or_no_file_of_the_disk_or_not_offered_is_read(
+async def test_a_file_is_read_if_it_is_small_or_not_of_the_disk_or_the_server_offers_nothing_for_it(
     path: str, headers: list[tuple[str, str]], extensions: list[str], witness: Witness
 ) -> None:
     server = Server(*extensions)

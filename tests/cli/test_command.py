@@ -72,7 +72,7 @@ def test_a_missing_extra_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("extra", [(), ("--workers", "2"), ("--reload",)], ids=["one", "workers", "reload"])
-def test_it_serves_with_the_options_of_uvicorn(tmp_path: Path, extra: tuple[str, ...]) -> None:
+def test_the_command_serves_with_the_options_of_uvicorn(tmp_path: Path, extra: tuple[str, ...]) -> None:
     (tmp_path / "served.py").write_text(APP)
     port = free_port()
     process = subprocess.Popen(

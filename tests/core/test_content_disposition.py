@@ -60,7 +60,7 @@ def test_a_slash_becomes_an_underscore_in_both() -> None:
     ("name", "fallback"),
     [("a\uff0fb", "a_b"), ("\u2100", "a_c"), ("\uff02x\uff05\uff3c", "_x__")],
 )
-def test_what_only_normalising_made_is_replaced_too(name: str, fallback: str) -> None:
+def test_a_character_that_only_normalising_made_is_replaced_too(name: str, fallback: str) -> None:
     """RFC 6266 §4.3: U+FF0F is a slash, U+FF02 a quote once it is ASCII."""
     assert content_disposition(name).startswith(f'attachment; filename="{fallback}"; filename*=')
 

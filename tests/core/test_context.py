@@ -15,7 +15,7 @@ COUNT = Key[int]("count")
 
 
 @pytest.mark.parametrize("kind", [Store, Context])
-def test_what_is_kept_can_be_peeked_at(kind: type[Store]) -> None:
+def test_a_value_that_is_kept_can_be_peeked_at(kind: type[Store]) -> None:
     store = kind()
     store.keep("name", "Ann")
     store.keep("age", 7)
@@ -77,7 +77,7 @@ def test_unkeep_of_nothing_says_what_is_kept() -> None:
         ctx.unkeep(COUNT)
 
 
-def test_what_is_kept_is_an_attribute() -> None:
+def test_a_value_that_is_kept_is_an_attribute() -> None:
     ctx = Context()
     ctx.keep("user", "Ann")
     assert ctx.user == "Ann"

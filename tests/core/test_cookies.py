@@ -187,7 +187,7 @@ def test_an_argument_of_another_type_is_refused_by_name(make: Callable[[], str],
 
 
 @given(NAMES, VALUES)
-def test_what_is_set_comes_back(name: str, value: str) -> None:
+def test_a_cookie_that_is_set_comes_back(name: str, value: str) -> None:
     """RFC 6265bis §5.8.3: a browser sends name=value as it got it."""
     pair = set_cookie(name, value, secure=True).partition(";")[0]
     assert parse_cookies([pair]) == {name: value}
@@ -274,7 +274,7 @@ def test_quotes_around_a_value_are_removed(sent: str, value: str) -> None:
 
 
 @pytest.mark.parametrize("sent", ["%41", "\\101", "a+b", "&quot"])
-def test_nothing_is_decoded(sent: str) -> None:
+def test_a_value_is_not_decoded(sent: str) -> None:
     """RFC 6265bis §4.2.2: the meaning of a value is the server's."""
     assert parse_cookies([f"a={sent}"]) == {"a": sent}
 

@@ -89,7 +89,7 @@ def test_any_origin_gets_one_answer_that_does_not_vary(origins: list[str], heade
     assert "Vary" not in response.headers
 
 
-def test_what_a_page_may_see_beside_the_body() -> None:
+def test_an_answer_names_the_fields_that_a_page_may_see_beside_the_body() -> None:
     hook = cors(origins=[ORIGIN], expose=["X-Total", "Date"], credentials=True)
     response, _ = ask(hook, headers={"Origin": ORIGIN})
     assert fields(response) == {
@@ -193,7 +193,7 @@ def test_no_origin_at_all_refuses_each() -> None:
         (lambda: cors(origins="*", max_age=-1), "0 or more: -1"),
     ],
 )
-def test_what_can_never_work_is_refused_when_it_is_made(make: Callable[[], CorsHook], complaint: str) -> None:
+def test_a_hook_that_can_never_work_is_refused_when_it_is_made(make: Callable[[], CorsHook], complaint: str) -> None:
     with pytest.raises(ValueError, match=re.escape(complaint)):
         make()
 
@@ -206,7 +206,7 @@ def test_what_can_never_work_is_refused_when_it_is_made(make: Callable[[], CorsH
         (lambda: cors(origins="*", max_age=True), "an int, not bool"),
     ],
 )
-def test_what_is_of_another_type_is_refused_when_it_is_made(make: Callable[[], CorsHook], complaint: str) -> None:
+def test_an_argument_of_another_type_is_refused_at_once(make: Callable[[], CorsHook], complaint: str) -> None:
     with pytest.raises(TypeError, match=re.escape(complaint)):
         make()
 
@@ -215,6 +215,6 @@ def test_what_is_of_another_type_is_refused_when_it_is_made(make: Callable[[], C
     "origin",
     ["https://[::1]:8443", "http://localhost:3000", "chrome-extension://abcdef", "https://a.example:80"],
 )
-def test_what_browsers_send_is_an_origin(origin: str) -> None:
+def test_an_origin_that_browsers_send_may_be_allowed(origin: str) -> None:
     response, _ = ask(cors(origins=[origin]), headers={"Origin": origin})
     assert response.headers["Access-Control-Allow-Origin"] == origin

@@ -44,14 +44,14 @@ def test_a_fraction_of_a_second_is_cut_off_downwards(timestamp: float, text: str
 
 
 @pytest.mark.parametrize("timestamp", [FIRST - 1, LAST + 1, 1e300, float("inf"), float("nan")])
-def test_what_four_digits_of_a_year_cannot_express_is_refused(timestamp: float) -> None:
+def test_a_time_that_four_digits_of_a_year_cannot_express_is_refused(timestamp: float) -> None:
     """RFC 9110 §5.6.7: year = 4DIGIT."""
     with pytest.raises(ValueError, match="no HTTP-date can express"):
         format_http_date(timestamp)
 
 
 @given(st.integers(FIRST, LAST))
-def test_what_is_written_reads_back_and_the_standard_library_agrees(timestamp: int) -> None:
+def test_a_date_that_is_written_reads_back_and_the_standard_library_agrees(timestamp: int) -> None:
     """RFC 9110 §5.6.7: a recipient MUST accept what a sender must generate."""
     text = format_http_date(timestamp)
     assert parse_http_date(text, NOW) == timestamp
@@ -108,7 +108,7 @@ def test_a_day_of_two_digits_is_read_in_asctime() -> None:
         "Sun Nov  6 08:49:37 94",
     ],
 )
-def test_anything_else_is_no_date(text: str) -> None:
+def test_text_in_any_other_form_is_no_date(text: str) -> None:
     """RFC 9110 §5.6.7: the grammar is case-sensitive and allows no other blanks."""
     assert parse_http_date(text, NOW) is None
 

@@ -143,7 +143,7 @@ def test_a_lone_surrogate_is_refused() -> None:
         encode_event("\udcff")
 
 
-def test_what_json_cannot_write_is_refused() -> None:
+def test_data_that_json_cannot_write_is_refused() -> None:
     with pytest.raises(TypeError):
         encode_event({"a": object()})
 
@@ -179,7 +179,7 @@ def test_every_field_has_its_line() -> None:
         ("", b""),
     ],
 )
-def test_its_data_may_be_whatever_json_can_write(data: object, line: bytes) -> None:
+def test_data_of_an_event_may_be_whatever_json_can_write(data: object, line: bytes) -> None:
     assert encode_event(ServerSentEvent(data)) == b"data: " + line + b"\n\n"
 
 

@@ -243,7 +243,7 @@ class Unreadable(tzinfo):
         ),
     ],
 )
-def test_what_json_cannot_carry_is_refused_with_its_path(value: object, message: str) -> None:
+def test_a_value_that_json_cannot_carry_is_refused_with_its_path(value: object, message: str) -> None:
     """RFC 8259 §6 for NaN and the infinities, §8.1 for what is no UTF-8."""
     with pytest.raises(TypeError, match=message):
         encode_json(value)

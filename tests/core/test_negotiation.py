@@ -39,7 +39,7 @@ def test_a_media_type_is_read(text: str, parsed: tuple[str, dict[str, str]]) -> 
         "a/b;x", "a/b;x=", "a/b;=1", "a/b;x =1", "a/b;x= 1", 'a/b;x="', 'a/b;x="1"2', 'a/b;x="\\"', "a/b;x=1 y",
     ],
 )  # fmt: skip
-def test_what_is_no_media_type(text: str) -> None:
+def test_a_malformed_text_is_no_media_type(text: str) -> None:
     assert parse_media_type(text) is None
 
 
@@ -121,7 +121,7 @@ def test_a_comma_in_quotes_separates_nothing() -> None:
     )
 
 
-def test_what_java_sends_is_understood() -> None:
+def test_a_field_that_java_sends_is_understood() -> None:
     """HttpURLConnection's default is none by the grammar, and in use everywhere."""
     java = "text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2"
     assert accepts([java], [JSON, HTML]) == HTML

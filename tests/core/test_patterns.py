@@ -199,7 +199,7 @@ def test_patterns_exclude_each_other_if_no_path_matches_both(one: str, other: st
 
 
 @given(PATTERNS, PATTERNS, PATHS)
-def test_what_is_proved_holds_for_every_path(one: Pattern, other: Pattern, path: str) -> None:
+def test_a_proof_about_two_patterns_holds_for_every_path(one: Pattern, other: Pattern, path: str) -> None:
     matches_one, matches_other = one.match(path) is not None, other.match(path) is not None
     if one.covers(other) and matches_other:
         assert matches_one

@@ -74,12 +74,12 @@ def test_a_missing_value_is_the_clients_mistake_and_a_key_error() -> None:
     assert Query(b"").get("q", "x") == "x"
 
 
-def test_its_length_counts_fields() -> None:
+def test_the_length_of_a_query_counts_fields() -> None:
     assert len(Query(b"a=1&a=2&b")) == 3
     assert not Query(b"")
 
 
-def test_it_shows_its_fields() -> None:
+def test_a_query_shows_its_fields() -> None:
     assert repr(Query(b"a=1")) == "Query([('a', '1')])"
 
 
@@ -93,7 +93,7 @@ def test_a_query_of_many_fields_takes_linear_time() -> None:
 
 
 @given(st.lists(st.tuples(st.text(), st.text())))
-def test_what_a_form_writes_is_read_back(fields: list[tuple[str, str]]) -> None:
+def test_fields_that_a_form_writes_are_read_back(fields: list[tuple[str, str]]) -> None:
     fields = [(name.encode("utf-8", "replace").decode(), value) for name, value in fields]
     fields = [(name, value.encode("utf-8", "replace").decode()) for name, value in fields]
     assert list(Query(urlencode(fields).encode("ascii"))) == fields

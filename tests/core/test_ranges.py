@@ -133,7 +133,7 @@ def test_two_fields_are_ignored() -> None:
 
 
 @pytest.mark.parametrize("field", ["bytes=0-0", "bytes=-1", "bytes=0-", "bytes=5-"])
-def test_nothing_has_no_ranges(field: str) -> None:
+def test_an_empty_representation_has_no_ranges(field: str) -> None:
     """SPEC 3: an empty file answers 200."""
     assert parse_ranges([field], 0) is None
 

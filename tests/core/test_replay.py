@@ -36,7 +36,7 @@ def test_ids_are_not_those_of_the_process_before() -> None:
     assert second.after(known) is None
 
 
-def test_what_came_after_an_id_comes_in_order() -> None:
+def test_events_after_an_id_come_in_order() -> None:
     replay = Replay(5, prefix="")
     for number in range(4):
         replay.add(str(number))
@@ -129,7 +129,7 @@ def test_an_id_that_cannot_be_found_again_is_refused() -> None:
     count=st.integers(1, 5),
     steps=st.lists(st.one_of(st.just("add"), st.integers(0, 40)), max_size=40),
 )
-def test_whoever_comes_back_gets_exactly_what_they_missed_or_is_told(count: int, steps: list[str | int]) -> None:
+def test_a_client_that_comes_back_gets_exactly_what_it_missed_or_is_told(count: int, steps: list[str | int]) -> None:
     """Against a list that keeps everything."""
     clock = Clock()
     replay = Replay(count, max_age=30.0, clock=clock.runtime().monotonic, prefix="")

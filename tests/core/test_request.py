@@ -145,7 +145,7 @@ def test_the_last_event_id_is_utf_8() -> None:
     assert get().last_event_id is None
 
 
-def test_what_the_client_accepts() -> None:
+def test_an_offer_is_chosen_by_what_the_client_accepts() -> None:
     request = get((b"accept", b"text/*;q=0.5"), (b"accept", b"application/json"))
     assert request.accepts("text/html", "application/json") == "application/json"
     assert request.accepts("image/png") is None

@@ -113,7 +113,7 @@ def test_a_narrower_get_route_wins_over_a_broad_head_route() -> None:
         ("*", ("DELETE", "GET", "HEAD", "OPTIONS", "POST", "PUT")),
     ],
 )
-def test_what_a_path_allows(path: str, allowed: tuple[str, ...]) -> None:
+def test_a_path_allows_the_methods_of_its_routes(path: str, allowed: tuple[str, ...]) -> None:
     """RFC 9110 §10.2.1; for `OPTIONS *`, §9.3.7, all that the server has."""
     assert router("GET /a", "POST /b", "PUT /c/:x", "DELETE /c/*").allowed(path) == allowed
 

@@ -249,7 +249,7 @@ def test_containers_and_unions_are_filtered(returns: object, value: object, expe
     assert sent(returns, value) == expected
 
 
-def test_what_is_nested_is_filtered_too() -> None:
+def test_a_nested_value_is_filtered_too() -> None:
     """Every declared field goes out, a private one as well: the declaration decides, not its name."""
     team = Team([FullUser("a")], {"b": FullStruct("b")}, FullUser("c"))
     expected = {
@@ -364,7 +364,7 @@ def test_a_model_and_a_struct_in_one_type_are_filtered() -> None:
     assert sent(both, (FullModel(name="a"), FullStruct("b"))) == [{"name": "a", "age": 0}, {"name": "b", "age": 0}]
 
 
-def test_what_is_declared_as_anything_passes() -> None:
+def test_a_value_declared_as_anything_passes() -> None:
     assert sent(dict[str, Any], {"a": FullUser("a")}) == {"a": {"name": "a", "age": 0, "password": SECRET}}
     assert sent(Mixed, {"model": UserModel(name="a"), "anything": {"b": FullStruct("c")}}) == {
         "model": {"name": "a", "age": 0},
@@ -418,7 +418,7 @@ def test_the_bytes_are_those_of_a_body_without_a_schema(returns: object, value: 
     assert schema.content_type == "application/json"
 
 
-def test_what_only_a_schema_can_write_is_written_as_msgspec_writes_it() -> None:
+def test_a_value_that_only_a_schema_can_write_is_written_as_msgspec_writes_it() -> None:
     assert sent(list[timedelta], [timedelta(days=1)]) == ["P1D"]
     assert sent(dict[str, bytes], {"a": b"\0\1"}) == {"a": "AAE="}
 
@@ -488,12 +488,12 @@ def test_text_and_bytes_are_no_substitute_for_each_other(returns: object, value:
         (Mixed, Mixed(set_one(SECRET)), "serializer warnings"),  # type: ignore[arg-type]
     ],
 )
-def test_what_does_not_fit_is_a_type_error_that_says_where(returns: object, value: object, message: str) -> None:
+def test_a_body_that_does_not_fit_is_a_type_error_that_says_where(returns: object, value: object, message: str) -> None:
     with pytest.raises(TypeError, match=message):
         Schema(returns=returns).encode(value)
 
 
-def test_what_is_inside_itself_is_a_type_error() -> None:
+def test_an_object_inside_itself_is_a_type_error() -> None:
     circle: list[object] = []
     circle.append(circle)
     model = Chain()
@@ -652,7 +652,7 @@ def shortened(body: bytes) -> str:
     ],
     ids=shortened,
 )  # fmt: skip
-def test_what_is_no_json_is_400(expects: object, body: bytes) -> None:
+def test_a_body_that_is_no_json_is_400(expects: object, body: bytes) -> None:
     """RFC 8259 §2, §8.1, §9; also where a value before the mistake would not have fitted."""
     with pytest.raises(BadRequest) as caught:
         Schema(expects=expects).decode(body, "application/json")
@@ -672,7 +672,7 @@ def test_no_body_needs_no_content_type_to_be_400() -> None:
         Schema(expects=User).decode(b"", None)
 
 
-def test_nothing_is_decoded_without_expects() -> None:
+def test_no_body_is_decoded_without_expects() -> None:
     with pytest.raises(TypeError, match="no expects="):
         Schema(returns=User).decode(b"{}", "application/json")
 

@@ -64,6 +64,6 @@ def test_text_that_is_not_of_its_charset_is_the_clients_mistake(data: bytes, cha
         "big5-hkscs",
     ],
 )  # fmt: skip
-def test_what_is_in_use_on_the_web_is_known(charset: str) -> None:
+def test_a_charset_in_use_on_the_web_is_known(charset: str) -> None:
     """RFC 9110 §8.3.2 leaves the names to IANA's registry."""
     assert decode_text("abc".encode(charset), charset) == "abc"

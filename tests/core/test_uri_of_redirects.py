@@ -84,7 +84,7 @@ def test_a_legal_reference_is_left_as_it_is(location: str) -> None:
         ("/😀", "/%F0%9F%98%80"),
     ],
 )
-def test_what_may_not_stand_in_a_uri_is_percent_encoded(location: str, expected: str) -> None:
+def test_a_character_that_may_not_stand_in_a_uri_is_percent_encoded(location: str, expected: str) -> None:
     """RFC 3986 §2.1, as UTF-8 (RFC 3987 §3.1)."""
     assert make_location(location) == expected
 
@@ -203,14 +203,14 @@ def test_http_without_an_authority_is_refused(location: str) -> None:
 
 
 @pytest.mark.parametrize("location", ["http://a:b:80/", "http://a:x/", "http://[::1/", "http://::1]/", "//[::1]x"])
-def test_what_is_no_host_and_port_is_refused(location: str) -> None:
+def test_an_authority_that_is_no_host_and_port_is_refused(location: str) -> None:
     """RFC 3986 §3.2.2 and §3.2.3."""
     with pytest.raises(ValueError, match="is no host and port"):
         make_location(location)
 
 
 @pytest.mark.parametrize("location", ["http://[]/", "http://[1.2.3.4]/", "http://[fe80::1%25eth0]/", "//[é::]"])
-def test_what_is_no_address_in_brackets_is_refused(location: str) -> None:
+def test_a_host_in_brackets_that_is_no_address_is_refused(location: str) -> None:
     """RFC 3986 §3.2.2."""
     with pytest.raises(ValueError, match="is no IP address"):
         make_location(location)
@@ -239,7 +239,7 @@ def test_an_empty_location_is_refused() -> None:
 
 
 @pytest.mark.parametrize("location", [None, b"/a", 1])
-def test_what_is_no_text_is_refused(location: object) -> None:
+def test_a_location_that_is_no_text_is_refused(location: object) -> None:
     with pytest.raises(TypeError, match="a location must be str"):
         make_location(cast(str, location))
 
@@ -275,7 +275,7 @@ def test_another_origin_is_refused_as_local(location: str) -> None:
 
 
 @pytest.mark.parametrize("location", ["/\t/evil.example", "\n//evil.example", "/\r\\evil.example"])
-def test_what_a_browser_would_strip_does_not_hide_another_origin(location: str) -> None:
+def test_a_character_that_a_browser_would_strip_does_not_hide_another_origin(location: str) -> None:
     """WHATWG URL §4.4: tabs and line breaks are removed before parsing."""
     with pytest.raises(ValueError, match="control character"):
         make_location(location, local=True)
@@ -290,7 +290,7 @@ def test_leading_blanks_do_not_hide_another_origin() -> None:
 
 
 @given(TEXTS)
-def test_whatever_passes_is_a_legal_uri_reference(text: str) -> None:
+def test_a_location_that_passes_is_a_legal_uri_reference(text: str) -> None:
     """RFC 3986 Appendix A."""
     try:
         location = make_location(text)
@@ -310,7 +310,7 @@ def test_making_it_twice_changes_nothing(text: str) -> None:
 
 
 @given(TEXTS)
-def test_whatever_passes_as_local_stays_on_the_origin(text: str) -> None:
+def test_a_location_that_passes_as_local_stays_on_the_origin(text: str) -> None:
     """RFC 3986 §5.2, with a backslash read as browsers read it."""
     try:
         location = make_location(text, local=True)

@@ -28,7 +28,7 @@ def test_a_tag_is_quoted_unless_it_is(value: str, tag: str) -> None:
 
 
 @pytest.mark.parametrize("value", ["a b", 'a"b', '"a', "a\n", "\x7f", "é", 'w/"a"', "\x00"])
-def test_what_no_tag_can_hold_is_refused(value: str) -> None:
+def test_a_value_that_no_tag_can_hold_is_refused(value: str) -> None:
     with pytest.raises(ValueError, match=r"8\.8\.3"):
         make_etag(value)
 
@@ -91,5 +91,5 @@ def test_a_date_in_the_future_becomes_the_time_of_the_answer() -> None:
     assert fields[1] == (b"last-modified", b"Sun, 09 Sep 2001 01:46:38 GMT")
 
 
-def test_what_is_no_date_is_no_validator() -> None:
+def test_a_last_modified_that_is_no_date_is_no_validator() -> None:
     assert validators_of([(b"last-modified", b"yesterday")], NOW, 0.0) == Validators(None)

@@ -77,7 +77,7 @@ async def test_a_finally_that_cancels_a_helper_loses_nothing(witness: Witness) -
     assert [type(error) for error in witness.errors] == [TypeError, asyncio.CancelledError]
 
 
-async def test_neither_when_the_server_cancels_the_request_at_a_yield(witness: Witness) -> None:
+async def test_a_finally_that_cancels_a_helper_loses_no_cancellation_by_the_server(witness: Witness) -> None:
     blocked = asyncio.Event()
 
     async def items() -> AsyncIterator[object]:

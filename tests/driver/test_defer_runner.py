@@ -52,7 +52,7 @@ async def test_an_app_may_bring_its_own(path: str) -> None:
     assert queue.names == ["work"]
 
 
-def test_it_is_asked_in_memory_too() -> None:
+def test_the_runner_of_an_app_is_asked_in_memory_too() -> None:
     queue = Queue()
     app = App(defer_runner=queue)
     app.GET("/text", text)

@@ -65,7 +65,7 @@ async def counting(count: int) -> AsyncIterator[object]:
         yield f"{number},"
 
 
-async def test_what_comes_without_a_pause_goes_out_together(witness: Witness, anyio_backend_name: str) -> None:
+async def test_chunks_that_come_without_a_pause_go_out_together(witness: Witness, anyio_backend_name: str) -> None:
     call = streaming(witness, lambda: counting(100))
     sent = await run(call)
     together = "".join(f"{number}," for number in range(1, 100)).encode()
@@ -78,7 +78,7 @@ async def test_what_comes_without_a_pause_goes_out_together(witness: Witness, an
 
 
 @on_asyncio
-async def test_nothing_is_kept_while_the_producer_waits(witness: Witness) -> None:
+async def test_no_chunk_is_kept_while_the_producer_waits(witness: Witness) -> None:
     """Whatever it waits for, and also where nothing else ever wakes the response."""
     go = anyio.Event()
 
@@ -121,7 +121,7 @@ async def test_a_producer_that_never_waits_lets_others_have_their_turn(witness: 
 
 
 @on_asyncio
-async def test_nothing_is_kept_of_a_producer_that_computes(witness: Witness, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_no_chunk_is_kept_of_a_producer_that_computes(witness: Witness, monkeypatch: pytest.MonkeyPatch) -> None:
     """It never waits for anything, and takes a second for each item."""
     now = [0.0]
     monkeypatch.setattr("heaven_driver.outbox.monotonic", lambda: now[0])
@@ -151,7 +151,7 @@ async def test_large_chunks_are_not_copied(witness: Witness) -> None:
 
 
 @on_asyncio
-async def test_what_was_yielded_before_a_failure_goes_out_before_the_end(witness: Witness) -> None:
+async def test_chunks_yielded_before_a_failure_go_out_before_the_end(witness: Witness) -> None:
     async def items() -> AsyncIterator[object]:
         yield "one"
         yield "two"
@@ -167,7 +167,7 @@ async def test_what_was_yielded_before_a_failure_goes_out_before_the_end(witness
 
 @on_asyncio
 @pytest.mark.parametrize("pausing", [False, True])
-async def test_what_could_not_be_sent_does_not_count(pausing: bool, witness: Witness) -> None:
+async def test_chunks_that_could_not_be_sent_do_not_count(pausing: bool, witness: Witness) -> None:
     """Whether the owner sends what was kept, or it is sent while the owner waits for an item."""
 
     async def items() -> AsyncIterator[object]:
@@ -194,7 +194,7 @@ async def test_what_could_not_be_sent_does_not_count(pausing: bool, witness: Wit
 
 
 @on_asyncio
-async def test_neither_does_what_is_being_sent_when_the_client_leaves(witness: Witness) -> None:
+async def test_chunks_being_sent_when_the_client_leaves_do_not_count(witness: Witness) -> None:
     stuck = anyio.Event()
 
     async def items() -> AsyncIterator[object]:
@@ -321,7 +321,7 @@ async def test_an_observer_is_told_of_each_chunk_when_it_has_gone(witness: Witne
 
 @on_asyncio
 @pytest.mark.parametrize("how", ["an error of the server", "a cancellation"])
-async def test_what_a_large_chunk_was_to_follow_does_not_count_either(how: str, witness: Witness) -> None:
+async def test_a_kept_chunk_that_a_large_one_was_to_follow_does_not_count_either(how: str, witness: Witness) -> None:
     """What was kept goes out first, by itself; when that fails, neither has gone."""
 
     async def items() -> AsyncIterator[object]:

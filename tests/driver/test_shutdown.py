@@ -106,7 +106,7 @@ async def test_before_the_first_event_the_head_goes_out_too(witness: Witness) ->
     assert call.answer.whole
 
 
-async def test_what_is_on_its_way_goes_out_first(witness: Witness) -> None:
+async def test_events_that_are_on_their_way_go_out_first(witness: Witness) -> None:
     """A queue of events is emptied, although each step waits a little."""
     put, get = anyio.create_memory_object_stream[int](100)
     held = anyio.Event()
@@ -199,7 +199,7 @@ async def test_any_other_stream_gets_time_for_its_end(witness: Witness) -> None:
     assert witness.outcome == "complete"
 
 
-async def test_one_that_has_not_ended_by_the_deadline_is_visibly_cut(witness: Witness) -> None:
+async def test_a_stream_that_has_not_ended_by_the_deadline_is_visibly_cut(witness: Witness) -> None:
     call = plain(witness, waiting(witness), deadline=0.1)
     await shut_down(call)
     assert call.answer.body == b"one"
@@ -235,7 +235,7 @@ async def test_nor_does_a_heartbeat_that_nobody_takes(witness: Witness) -> None:
 
 
 @pytest.mark.parametrize("kind", ["events", "text"])
-async def test_one_that_is_always_sending_is_not_taken_for_a_client_that_takes_nothing(
+async def test_a_stream_that_is_always_sending_is_not_taken_for_a_client_that_takes_nothing(
     kind: str, witness: Witness
 ) -> None:
     """Its client is slow, and takes everything in the end."""
@@ -256,7 +256,7 @@ async def test_one_that_is_always_sending_is_not_taken_for_a_client_that_takes_n
     assert [type(error) for error in witness.errors] == ([] if kind == "events" else [TimeoutError])
 
 
-async def test_what_is_sent_while_it_waits_may_be_cut_without_a_word(witness: Witness) -> None:
+async def test_chunks_sent_while_the_generator_waits_may_be_cut_without_a_word(witness: Witness) -> None:
     """What was kept goes out beside a generator that waits, to a client that takes nothing: nobody has failed."""
 
     async def items() -> AsyncIterator[object]:
@@ -270,7 +270,7 @@ async def test_what_is_sent_while_it_waits_may_be_cut_without_a_word(witness: Wi
     assert witness.errors == []
 
 
-async def test_each_time_it_begins_anew(witness: Witness) -> None:
+async def test_the_deadline_begins_anew_with_each_shutdown(witness: Witness) -> None:
     """A stream that began after one shutdown has the whole time at the next."""
 
     async def items() -> AsyncIterator[object]:
@@ -302,6 +302,6 @@ async def test_a_finally_that_hangs_is_given_up(witness: Witness) -> None:
     assert [str(error) for error in witness.errors] == ["closing it took more than 0.2 s and was given up"]
 
 
-async def test_nothing_to_end_is_no_wait(witness: Witness) -> None:
+async def test_a_shutdown_with_nothing_to_end_does_not_wait(witness: Witness) -> None:
     with anyio.fail_after(PATIENCE):
         await Engine(witness.app).shutdown()

@@ -35,7 +35,7 @@ async def until(elapsed: list[str], count: int) -> None:
             await asyncio.sleep(0.001)
 
 
-async def test_each_elapses_once_in_order_and_never_early() -> None:
+async def test_each_timeout_elapses_once_in_order_and_never_early() -> None:
     timers, elapsed = Timers(), list[str]()
     waiters = [Waiter(str(number), elapsed) for number in range(5)]
     began = list[float]()
@@ -57,7 +57,7 @@ async def test_lengths_have_nothing_to_do_with_each_other() -> None:
     assert elapsed == ["short", "long"]
 
 
-async def test_one_that_is_cleared_does_not_elapse() -> None:
+async def test_a_timeout_that_is_cleared_does_not_elapse() -> None:
     timers, elapsed = Timers(), list[str]()
     first, second = Waiter("first", elapsed), Waiter("second", elapsed)
     timers.set(0.02, first)
@@ -69,7 +69,7 @@ async def test_one_that_is_cleared_does_not_elapse() -> None:
     assert elapsed == ["second"]
 
 
-async def test_one_that_is_set_again_begins_anew() -> None:
+async def test_a_timeout_that_is_set_again_begins_anew() -> None:
     timers, elapsed = Timers(), list[str]()
     again, other = Waiter("again", elapsed), Waiter("other", elapsed)
     timers.set(0.03, again)
@@ -80,7 +80,7 @@ async def test_one_that_is_set_again_begins_anew() -> None:
     assert elapsed == ["other", "again"]
 
 
-async def test_one_may_be_set_while_another_elapses() -> None:
+async def test_a_timeout_may_be_set_while_another_elapses() -> None:
     timers, elapsed = Timers(), list[str]()
 
     class Chain(Waiter):
@@ -94,7 +94,7 @@ async def test_one_may_be_set_while_another_elapses() -> None:
     await until(elapsed, 3)
 
 
-async def test_nothing_is_left_of_what_has_been_cleared() -> None:
+async def test_a_timeout_that_has_been_cleared_leaves_nothing_behind() -> None:
     timers, elapsed = Timers(), list[str]()
     waiter = Waiter("gone", elapsed)
     timers.set(10.0, waiter)

@@ -173,7 +173,7 @@ def test_every_control_is_a_link_a_button_a_player_or_a_labelled_field(page: Pag
         assert not handlers, f"{handlers} on {element}: what happens belongs in the script"
 
 
-def test_nothing_plays_unasked(page: Page) -> None:
+def test_no_sound_plays_unasked(page: Page) -> None:
     """WCAG 1.4.2 and 1.2.1: no sound before the user starts it, and what is to be heard is described beside it."""
     (audio,) = page.all("audio")
     assert not audio.attributes.keys() & {"autoplay", "loop"}
@@ -214,7 +214,7 @@ def test_every_picture_has_an_alternative(page: Page) -> None:
     assert "image.alt = this.alt" in SCRIPT
 
 
-def test_nothing_comes_from_elsewhere(page: Page) -> None:
+def test_the_page_loads_nothing_from_elsewhere(page: Page) -> None:
     """The page works without internet: every address is a path of this server, and no file names another."""
     for element in page.elements:
         for name in ("href", "src", "action", "data-path", "data-outcome"):
@@ -303,7 +303,7 @@ def test_motion_only_for_those_who_like_it() -> None:
     assert not re.search(r"animation|transition|scroll-behavior|@keyframes", without)
 
 
-def test_nothing_is_wider_than_320_pixels() -> None:
+def test_no_part_of_the_page_is_wider_than_320_pixels() -> None:
     """WCAG 1.4.10, as far as a style sheet can tell: no width in pixels or rem that does not give way."""
     assert not re.search(r"[ ;{](?:min-)?width: *\d[\d.]*(?:px|rem)", re.sub(r"@media[^{]*", "", STYLE))
     assert "white-space: pre-wrap" in STYLE

@@ -65,7 +65,7 @@ def test_status_and_headers_set_so_far_go_out() -> None:
     assert answer.errors == []
 
 
-def test_its_body_takes_the_place_of_the_one_set() -> None:
+def test_the_body_of_an_abort_takes_the_place_of_the_one_set() -> None:
     def act(res: Response) -> None:
         res.html("<p>old")
         res.abort({"new": 1})
@@ -487,7 +487,7 @@ def test_a_deferred_call_cannot_abort() -> None:
     assert kinds(answer) == [ResponseStarted]
 
 
-def test_its_body_passes_head_and_framing_as_any() -> None:
+def test_the_body_of_an_abort_passes_head_and_framing_as_any() -> None:
     """RFC 9110 §9.3.2."""
     answer = ask(lambda res: res.abort("twelve bytes"), "HEAD")
     assert (answer.body, answer.headers["content-length"]) == (b"", "12")

@@ -119,7 +119,7 @@ def test_reads_as_it_was_set() -> None:
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_anything_else_is_refused_with_the_type_and_what_to_do(value: object, advice: str) -> None:
+def test_a_body_of_another_type_is_refused_with_the_type_and_what_to_do(value: object, advice: str) -> None:
     response = Response()
     response.body = "before"
     with pytest.raises(TypeError, match=rf"not {type(value).__name__}: .*{advice}"):
@@ -219,7 +219,7 @@ def test_json_takes_what_msgspec_takes_inside() -> None:
     ],
     ids=["object", "nan", "inf", "-inf", "surrogate"],
 )
-def test_what_is_no_json_is_a_500_before_anything_is_sent(value: object, path: str) -> None:
+def test_a_body_that_is_no_json_is_a_500_before_anything_is_sent(value: object, path: str) -> None:
     """RFC 8259 has no NaN; the error names the path, the client learns nothing."""
     answer = ask(body(value))
     assert (answer.status, answer.text) == (500, "500 Internal Server Error\n")

@@ -98,7 +98,7 @@ def test_without_a_validator_conditions_are_ignored() -> None:
     assert served(lambda res: res.html("x"), If_Match='"v1"', If_None_Match="*").status == 200
 
 
-def test_what_changes_state_is_never_judged_by_the_tag_of_its_answer() -> None:
+def test_a_request_that_changes_state_is_never_judged_by_the_tag_of_its_answer() -> None:
     """SPEC 3: on POST the validators describe the new state."""
     assert served(tagged, "POST", If_Match='"v0"', If_None_Match='"v1"').status == 200
 
@@ -225,7 +225,7 @@ REFUSED: Final[list[Act]] = [
 
 
 @pytest.mark.parametrize("act", REFUSED)
-def test_what_is_wrong_is_refused_at_the_line(act: Act) -> None:
+def test_a_wrong_value_is_refused_at_the_line(act: Act) -> None:
     answer = served(act)
     assert answer.status == 500
     assert isinstance(answer.errors[0][0], (TypeError, ValueError))

@@ -68,7 +68,7 @@ def test_an_async_one_is_awaited() -> None:
     assert notes == ["later"]
 
 
-def test_one_that_raises_is_reported_and_the_next_still_runs() -> None:
+def test_a_call_that_raises_is_reported_and_the_next_still_runs() -> None:
     notes: list[str] = []
 
     def broken(app: App) -> None:
@@ -188,7 +188,7 @@ def test_runs_where_nothing_has_content(status: int) -> None:
 
 
 @pytest.mark.parametrize("func", [None, 5, "print", ["call"]], ids=repr)
-def test_what_cannot_be_called_is_refused(func: object) -> None:
+def test_an_object_that_cannot_be_called_is_refused(func: object) -> None:
     with pytest.raises(TypeError, match=rf"res\.defer\(\) takes a callable, not {type(func).__name__}"):
         loose(Response().defer)(func)
 

@@ -54,7 +54,7 @@ def test_is_sent_from_its_beginning_wherever_its_position_is_and_closed_once() -
     assert file.closings == 1
 
 
-def test_what_is_in_memory_has_no_time_and_so_no_validators() -> None:
+def test_a_file_in_memory_has_no_time_and_so_no_validators() -> None:
     assert fields_of(serve(lambda res: res.file(BytesIO(b"hello")))) == {
         "accept-ranges": "bytes",
         "content-type": "application/octet-stream",
@@ -159,7 +159,7 @@ def test_is_closed_once_also_where_it_is_not_sent(then: Act, method: str, lines:
     assert file.closings == 1
 
 
-def test_what_closes_it_has_no_items_of_its_own() -> None:
+def test_a_held_file_has_no_items_of_its_own() -> None:
     """Drivers close what they can iterate."""
     held = HeldFile(BytesIO(b"x"))
     assert list(held) == []
@@ -177,7 +177,7 @@ def test_set_twice_it_is_closed_once() -> None:
     assert (answer.body, file.closings) == (b"hello", 1)
 
 
-def test_one_that_fails_when_its_size_is_asked_for_is_a_500_and_closed() -> None:
+def test_a_file_that_fails_when_its_size_is_asked_for_is_a_500_and_closed() -> None:
     file = Counted(fails_to_seek=True)
     answer = serve(lambda res: res.file(file))
     assert (answer.status, file.closings) == (500, 1)
@@ -197,7 +197,7 @@ def test_a_closed_file_is_refused() -> None:
         Response().file(file)
 
 
-def test_one_that_cannot_be_read_or_positioned_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_read_or_positioned_is_refused(tmp_path: Path) -> None:
     with (tmp_path / "out").open("wb") as written, pytest.raises(ValueError, match="not readable"):
         loose(Response().file)(written)
 

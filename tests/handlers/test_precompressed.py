@@ -93,7 +93,7 @@ def test_every_answer_says_that_it_varies(method: str, lines: dict[str, str], st
     assert answer.headers.get_all("vary") == ["Accept-Encoding"]
 
 
-def test_what_varies_already_is_not_said_twice() -> None:
+def test_accept_encoding_in_vary_is_not_said_twice() -> None:
     def act(res: Response) -> None:
         res.vary("Origin", "accept-encoding")
         res.file("/a.js", precompressed=True)
@@ -176,7 +176,9 @@ def test_a_sibling_that_fails_otherwise_is_a_failure() -> None:
         (3_000_000_000, 3_000_000_001, False),
     ],
 )
-def test_which_sibling_is_older(sibling: int | None, file: int | None, older: bool) -> None:
+def test_a_sibling_is_older_if_its_time_is_earlier_or_a_time_is_missing(
+    sibling: int | None, file: int | None, older: bool
+) -> None:
     """One without a time could be of any age."""
     assert is_older(FileInfo(1, sibling), FileInfo(1, file)) is older
 

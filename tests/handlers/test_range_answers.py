@@ -86,7 +86,7 @@ def test_parts_of_a_file_are_chunks_and_file_ranges_in_turn() -> None:
 
 
 @both
-def test_none_that_can_be_satisfied_is_a_416(kind: Callable[[], Act]) -> None:
+def test_a_range_that_cannot_be_satisfied_is_a_416(kind: Callable[[], Act]) -> None:
     """RFC 9110 §15.5.17."""
     answer = served(kind(), "bytes=10-")
     assert (answer.status, answer.text) == (416, "416 Range Not Satisfiable\n")

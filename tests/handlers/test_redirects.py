@@ -1,4 +1,4 @@
-"""SPEC 1, `res.redirect`. Which locations are legal is shown by tests/core/test_location.py."""
+"""SPEC 1, `res.redirect`. Which locations are legal is shown by tests/core/test_uri_of_redirects.py."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ def test_assigning_adds_a_line() -> None:
 
 
 @pytest.mark.parametrize("name", SINGLE)
-def test_what_may_stand_once_is_replaced(name: str) -> None:
+def test_a_field_that_may_stand_once_is_replaced(name: str) -> None:
     """RFC 9110 §5.2: two lines of a field that is no list would contradict each other."""
     assert headers((name, "1"), ("X-Other", "x"), (name.upper(), "2")).get_all(name) == ["2"]
 
@@ -130,7 +130,7 @@ def test_iterates_in_order() -> None:
 
 
 @pytest.mark.parametrize("name", [b"x-a", None, 5])
-def test_what_is_no_text_is_not_in_it(name: object) -> None:
+def test_a_name_that_is_no_text_is_not_in_the_headers(name: object) -> None:
     assert name not in headers(("X-A", "1"))
 
 
@@ -157,7 +157,7 @@ def test_keeps_a_long_value() -> None:
 
 
 @pytest.mark.parametrize("line", [("A",), ("A", "b", "c"), ["A", "b"], "Ab", None, {"A": "b"}], ids=repr)
-def test_what_is_no_pair_is_refused(line: object) -> None:
+def test_a_line_that_is_no_pair_is_refused(line: object) -> None:
     with pytest.raises(TypeError, match="takes a name and a value"):
         setattr(Response(), "headers", line)  # noqa: B010
 
@@ -192,7 +192,7 @@ def test_a_blank_at_an_end_is_refused(value: str) -> None:
 
 
 @pytest.mark.parametrize("value", ["grüß", "\x85", "日本", "\ud800", "a\u2028b"], ids=ascii)
-def test_what_is_not_ascii_is_refused_with_the_way_out(value: str) -> None:
+def test_a_value_that_is_not_ascii_is_refused_with_the_way_out(value: str) -> None:
     with pytest.raises(ValueError, match=r"percent-encode it, or use the form of RFC 8187"):
         headers(("X-A", value))
 

@@ -156,7 +156,7 @@ def missing(error: OSError) -> Exchange:
 
 
 @pytest.mark.parametrize("code", [ENOENT, ENOTDIR, EISDIR, ELOOP, ENAMETOOLONG, EILSEQ, ENXIO])
-def test_what_is_no_such_file_is_a_404(code: int) -> None:
+def test_a_path_that_leads_to_no_file_is_a_404(code: int) -> None:
     """It loses the fields about the body, and keeps all others."""
     answer = missing(OSError(code, "secret"))
     assert (answer.status, answer.text) == (404, "404 Not Found\n")
@@ -256,7 +256,7 @@ def test_a_date_that_cannot_be_written_is_left_off() -> None:
     assert "etag" in answer.headers
 
 
-def test_one_that_shrinks_while_it_is_sent_breaks_off() -> None:
+def test_a_file_that_shrinks_while_it_is_sent_breaks_off() -> None:
     """A short body never looks whole."""
 
     class Shrinking(dict[str, bytes]):

@@ -48,7 +48,7 @@ def test_outside_of_200_to_599_is_refused(code: int) -> None:
 
 
 @pytest.mark.parametrize("value", ["200", 200.0, None, b"200", True, False, [200]])
-def test_what_is_no_integer_is_refused(value: object) -> None:
+def test_a_status_that_is_no_integer_is_refused(value: object) -> None:
     """A `bool` too, though Python calls it an `int`. The message names the type."""
     response = Response()
     with pytest.raises(ValueError, match=f"not {type(value).__name__}"):

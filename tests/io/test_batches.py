@@ -78,7 +78,7 @@ async def until(event: threading.Event) -> None:
 
 class TestItems:
     @pytest.mark.parametrize("count", [0, 1, 2, 15, 16, 17, 100])
-    async def test_all_come_in_order(self, count: int) -> None:
+    async def test_all_items_come_in_order(self, count: int) -> None:
         iterator = BatchedIterator(iter(range(count)))
         assert await everything(iterator) == list(range(count))
         assert await everything(iterator) == []
@@ -289,19 +289,19 @@ class TestClosing:
         assert len(source.closed_in) == 1
         assert source.closed_in != [threading.get_ident()]
 
-    async def test_nothing_comes_after_it(self) -> None:
+    async def test_no_item_comes_after_the_closing(self) -> None:
         for iterable in ([1, 2, 3], Gated(gate=-1).items):
             iterator = BatchedIterator(iterable)
             await iterator.next()
             await iterator.aclose()
             assert await everything(iterator) == []
 
-    async def test_one_that_never_ran_runs_nothing(self) -> None:
+    async def test_closing_a_generator_that_never_ran_runs_nothing(self) -> None:
         source = Gated(gate=-1)
         await BatchedIterator(source.items).aclose()
         assert (list(source.items), source.closed_in) == ([], [])
 
-    async def test_what_it_raises_is_raised(self) -> None:
+    async def test_an_error_of_the_closing_is_raised(self) -> None:
         def generate() -> Iterator[int]:
             try:
                 yield 1

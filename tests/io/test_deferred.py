@@ -79,7 +79,7 @@ class TestRunning:
         await run_calls(calls(log.sync("sync"), log.coroutine("async")), App(), Reports())
         assert log.threads["async"] == threading.get_ident() != log.threads["sync"]
 
-    async def test_what_a_def_returns_is_awaited_if_it_can_be(self) -> None:
+    async def test_an_awaitable_that_a_def_returns_is_awaited(self) -> None:
         log = Log()
         body = log.coroutine("returned")
 
@@ -115,7 +115,7 @@ class TestRunning:
 
 
 class TestErrors:
-    async def test_one_that_raises_is_reported_by_name_and_the_next_still_runs(self) -> None:
+    async def test_a_call_that_raises_is_reported_by_name_and_the_next_still_runs(self) -> None:
         log, reports = Log(), Reports()
         await run_calls(calls(fail, log.sync("1"), fail_in_a_thread, log.coroutine("2")), App(), reports)
         assert log.names == ["1", "2"]
@@ -147,7 +147,7 @@ class TestErrors:
         assert log.names == ["next"]
 
     @pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit])
-    async def test_what_ends_the_process_does(self, stop: type[BaseException]) -> None:
+    async def test_an_exception_that_is_to_end_the_process_does_so(self, stop: type[BaseException]) -> None:
         def leave(app: App) -> None:
             raise stop
 
@@ -263,7 +263,7 @@ class TestRunner:
             await TaskGroupRunner(group, Reports()).drain(0)
         assert caplog.records == []
 
-    async def test_what_is_left_at_the_deadline_is_cancelled_and_logged_by_name(
+    async def test_calls_left_at_the_deadline_are_cancelled_and_logged_by_name(
         self, caplog: pytest.LogCaptureFixture
     ) -> None:
         log, cleaned = Log(), list[str]()
@@ -319,7 +319,7 @@ class TestRunner:
             await runner.drain(0.01)
             blocking.open.set()
 
-    async def test_what_comes_after_the_drain_is_lost_and_logged(self, caplog: pytest.LogCaptureFixture) -> None:
+    async def test_calls_that_come_after_the_drain_are_lost_and_logged(self, caplog: pytest.LogCaptureFixture) -> None:
         log = Log()
         async with anyio.create_task_group() as group:
             runner = TaskGroupRunner(group, Reports())
@@ -331,7 +331,7 @@ class TestRunner:
             "deferred call fail_in_a_thread is lost: the server has shut down",
         ]
 
-    async def test_what_a_cancelled_group_takes_with_it_is_logged(self, caplog: pytest.LogCaptureFixture) -> None:
+    async def test_calls_that_a_cancelled_group_takes_along_are_logged(self, caplog: pytest.LogCaptureFixture) -> None:
         blocking = Blocking()
         async with anyio.create_task_group() as group:
             TaskGroupRunner(group, Reports()).start(calls(blocking.wait, fail), App())
@@ -398,7 +398,7 @@ class TestLimits:
             assert log.names == ["0", "1", "2", "3", "4"]
         assert caplog.records == []
 
-    async def test_those_that_still_wait_at_the_deadline_are_logged_by_name(
+    async def test_calls_that_still_wait_at_the_deadline_are_logged_by_name(
         self, caplog: pytest.LogCaptureFixture
     ) -> None:
         blocking = Blocking()
@@ -410,7 +410,7 @@ class TestLimits:
         why = "it had not ended 0.01 s after the shutdown began"
         assert lost(caplog) == [("wait", why), ("fail", why)]
 
-    async def test_those_that_wait_when_the_group_is_cancelled_are_logged(
+    async def test_calls_that_wait_when_the_group_is_cancelled_are_logged(
         self, caplog: pytest.LogCaptureFixture
     ) -> None:
         blocking = Blocking()
@@ -425,7 +425,7 @@ class TestLimits:
 
 
 class TestRunnersOfOnesOwn:
-    async def test_it_is_given_the_calls_and_the_app(self) -> None:
+    async def test_a_runner_is_given_the_calls_and_the_app(self) -> None:
         given: list[tuple[list[str], object]] = []
 
         class Queue:
@@ -436,7 +436,7 @@ class TestRunnersOfOnesOwn:
         hand_over(calls(fail), app, Queue(), Reports())
         assert given == [(["fail"], app)]
 
-    async def test_one_that_fails_is_reported_and_the_calls_are_logged_as_lost(
+    async def test_a_runner_that_fails_is_reported_and_the_calls_are_logged_as_lost(
         self, caplog: pytest.LogCaptureFixture
     ) -> None:
         class Broken:

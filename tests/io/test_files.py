@@ -70,7 +70,7 @@ class Settling:
 
 
 class TestOpening:
-    async def test_what_fstat_said(self, path: Path) -> None:
+    async def test_size_and_time_are_those_that_fstat_said(self, path: Path) -> None:
         os.utime(path, ns=(5, 1_700_000_000_123_456_789))
         file = await open_path(str(path), None)
         assert (file.info.size, file.info.mtime_ns) == (1024, 1_700_000_000_123_456_789)
@@ -137,7 +137,7 @@ class TestOpening:
 
 
 class TestReading:
-    async def test_any_place_in_any_order(self, path: Path) -> None:
+    async def test_a_file_is_read_at_any_place_in_any_order(self, path: Path) -> None:
         whole = path.read_bytes()
         file = await open_path(str(path), None)
         for offset, count in [(0, 10), (10, 10), (500, 100), (0, 1024), (1000, 100), (1024, 5), (5000, 5), (3, 0)]:
@@ -200,7 +200,7 @@ class TestNativeCancellation:
     """asyncio's `task.cancel()` goes through every shield that anyio can put up."""
 
     @staticmethod
-    def test_nothing_leaks_whenever_it_comes(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    def test_a_cancellation_leaks_nothing_whenever_it_comes(path: Path, caplog: pytest.LogCaptureFixture) -> None:
         async def owner() -> None:
             file = await open_path(str(path), None)
             try:

@@ -84,7 +84,7 @@ KINDS: Final[list[Callable[[Path], BinaryFile]]] = [
 
 
 @pytest.mark.parametrize("make", KINDS)
-async def test_any_kind_is_read_from_any_place_whatever_its_position(
+async def test_any_kind_of_file_is_read_from_any_place_whatever_its_position(
     make: Callable[[Path], BinaryFile], tmp_path: Path
 ) -> None:
     file = make(tmp_path)
@@ -100,7 +100,7 @@ async def test_any_kind_is_read_from_any_place_whatever_its_position(
 
 
 @pytest.mark.parametrize("make", KINDS)
-def test_any_kind_is_read_in_a_thread(make: Callable[[Path], BinaryFile], tmp_path: Path) -> None:
+def test_any_kind_of_file_is_read_in_a_thread(make: Callable[[Path], BinaryFile], tmp_path: Path) -> None:
     file = make(tmp_path)
     reader: BlockingFile = open_blocking(UseFile(file))
     assert reader.info.size == len(DATA)
@@ -137,7 +137,7 @@ async def test_a_file_of_the_disk_has_a_time_and_others_have_none(tmp_path: Path
         file.close()
 
 
-async def test_what_cannot_be_measured_says_so() -> None:
+async def test_a_file_that_cannot_be_measured_says_so() -> None:
     reading, writing = os.pipe()
     with os.fdopen(reading, "rb") as file, os.fdopen(writing, "wb"), pytest.raises(OSError, match=r"[Ss]eek"):
         await use_async(file)
@@ -178,7 +178,7 @@ class Slow(BytesIO):
 
 
 @pytest.mark.parametrize("slow_at", ["seek", "read"])
-async def test_it_is_not_closed_under_a_thread_that_a_cancelled_owner_has_left_behind(slow_at: str) -> None:
+async def test_a_file_is_not_closed_under_a_thread_that_a_cancelled_owner_has_left_behind(slow_at: str) -> None:
     file = Slow(slow_at)
 
     async def owner() -> None:
@@ -210,7 +210,7 @@ def _not_supported(*_: object) -> int:
 
 
 @pytest.mark.parametrize("cached", [True, False])
-async def test_who_shares_its_position_does_not_matter(cached: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_position_that_is_shared_does_not_matter(cached: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """A descriptor and its duplicate have one position; what is not in the page cache is read by a thread."""
     if not cached:
         monkeypatch.setattr("heaven_io.windows.os.preadv", _not_supported)

@@ -40,7 +40,7 @@ def test_a_link_that_stays_inside_is_what_it_leads_to(root: Path) -> None:
     assert found(root, "link") == {"b.txt": 1}
 
 
-def test_what_could_not_be_served_is_left_out(root: Path) -> None:
+def test_names_that_could_not_be_served_are_left_out(root: Path) -> None:
     (root / "away").symlink_to("../outside")
     (root / "away.txt").symlink_to("../outside/secret.txt")
     (root / "absolute").symlink_to("/etc")

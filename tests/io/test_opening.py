@@ -171,7 +171,7 @@ class TestWithin:
             ("./page", b"page"),
         ],
     )
-    def test_what_lies_inside_is_opened(self, path: str | bytes, expected: bytes, root: Path) -> None:
+    def test_a_file_inside_is_opened(self, path: str | bytes, expected: bytes, root: Path) -> None:
         assert read(path, str(root)) == read(path, os.fsencode(root)) == read(path, f"{root}/") == expected
 
     @pytest.mark.parametrize(

@@ -77,7 +77,7 @@ async def test_all_steps_and_the_closing_run_in_one_thread_of_its_own() -> None:
     assert threading.get_ident() not in seen
 
 
-async def test_its_thread_ends_with_it() -> None:
+async def test_the_thread_of_a_stream_ends_with_it() -> None:
     before = {thread for thread in threading.enumerate() if "heaven-core stream" in thread.name}
     stream = adopted(iter("abc"))
     await stream.next()
@@ -88,7 +88,7 @@ async def test_its_thread_ends_with_it() -> None:
             await anyio.sleep(0.001)
 
 
-async def test_one_that_never_began_is_closed() -> None:
+async def test_a_stream_that_never_began_is_closed() -> None:
     closed: list[str] = []
 
     class Source:
@@ -158,6 +158,6 @@ def test_an_async_one_has_no_thread() -> None:
         Response().stream(Source(), thread="own")
 
 
-def test_another_word_is_refused() -> None:
+def test_another_word_for_the_thread_is_refused() -> None:
     with pytest.raises(ValueError, match='"any" or "own"'):
         loose(Response().stream)(["a"], thread="mine")

@@ -64,7 +64,7 @@ class TestBatches:
     def test_a_batch_starts_with_one_item_and_grows_while_steps_are_fast(self) -> None:
         assert sizes(iter(range(50))) == [1, 2, 4, 8, 16, 16, 3]
 
-    def test_nothing_runs_before_the_first_batch(self) -> None:
+    def test_no_step_runs_before_the_first_batch(self) -> None:
         source = Closable(range(5))
         steps = Steps(source)
         assert source.steps == 0
@@ -152,7 +152,7 @@ class TestErrors:
         steps.fill()
         assert (steps.ended, steps.error) == (True, None)
 
-    def test_nothing_is_taken_after_the_end(self) -> None:
+    def test_no_step_is_taken_after_the_end(self) -> None:
         source = Closable(())
         steps = Steps(source)
         steps.fill()
@@ -162,7 +162,7 @@ class TestErrors:
     @pytest.mark.parametrize(
         "raised", [StopAsyncIteration(), asyncio.CancelledError(), KeyboardInterrupt(), SystemExit(1), GeneratorExit()]
     )
-    def test_what_an_event_loop_would_misunderstand_comes_inside_a_runtime_error(self, raised: BaseException) -> None:
+    def test_an_error_that_event_loops_misunderstand_comes_inside_a_runtime_error(self, raised: BaseException) -> None:
         def generate() -> Iterator[int]:
             yield 1
             raise raised
@@ -208,7 +208,7 @@ class TestClosing:
         assert steps.can_close_at_once
         steps.close()
 
-    def test_one_that_somebody_else_has_begun_does(self) -> None:
+    def test_a_generator_that_somebody_else_has_begun_needs_a_thread(self) -> None:
         def generate() -> Iterator[int]:
             yield 1
             yield 2
@@ -260,7 +260,7 @@ class TestClosing:
         assert steps.can_close_at_once
         steps.close()
 
-    def test_what_closing_raises_is_raised(self) -> None:
+    def test_an_error_of_the_closing_is_raised(self) -> None:
         with pytest.raises(ValueError, match="broken"):
             Steps(Closable((), ValueError("broken"))).close()
 

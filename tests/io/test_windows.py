@@ -24,13 +24,13 @@ def window(tmp_path: Path) -> Iterator[Window]:
     os.close(fd)
 
 
-def test_what_is_in_memory_is_read(window: Window) -> None:
+def test_bytes_in_memory_are_read(window: Window) -> None:
     assert window.read(2, 3) == b"234"
     assert window.read(8, 100) == b"89"
     assert window.read(10, 1) == b""
 
 
-def test_what_was_read_stays_when_the_next_is(window: Window) -> None:
+def test_bytes_that_were_read_stay_when_the_next_ones_are(window: Window) -> None:
     first = window.read(0, 4)
     window.read(4, 4)
     assert first == b"0123"

@@ -270,7 +270,7 @@ def test_so_many_scripts_there_are() -> None:
 
 
 @pytest.mark.slow
-def test_nothing_that_may_follow_is_missing_from_them() -> None:
+def test_no_pair_that_may_follow_is_missing_from_the_scripts() -> None:
     """Each pair of the table, but for those after a mistake of the driver."""
     played = {pair for case in CASES for pair in tally(case)[1]}
     possible = {(NAMES[state], name) for state, name in TRANSITIONS if state != BROKEN}

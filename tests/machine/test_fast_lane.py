@@ -144,7 +144,7 @@ def by_the_machine(response: Response, method: str, client_stays: bool) -> Came:
 @example(200, [], "hello", [], False, "returns", "GET", True)
 @example(200, [("Content-Length", "3")], "hello", ["always"], False, "returns", "GET", True)
 @example(304, [("ETag", '"1"'), ("Last-Modified", "x")], {"a": 1}, ["always"], True, "returns", "HEAD", False)
-def test_both_ways_lead_to_the_same(
+def test_the_fast_lane_and_the_machine_lead_to_the_same(
     status: int,
     lines: list[tuple[str, str]],
     body: object,
@@ -199,7 +199,7 @@ def test_a_file_is_for_the_machine() -> None:
     assert render(draft_of(response), "GET") is None
 
 
-def test_what_a_body_replaced_is_for_the_machine_to_close() -> None:
+def test_a_stream_that_a_body_replaced_is_for_the_machine_to_close() -> None:
     response = Response()
     response.stream([b"x"])
     response.body = "text"

@@ -64,7 +64,7 @@ def test_a_client_that_goes_then_has_had_everything() -> None:
     assert (outcome.kind, outcome.body_bytes) == ("complete", 4)
 
 
-def test_one_that_goes_before_has_not() -> None:
+def test_a_client_that_goes_before_has_not_had_everything() -> None:
     machine = machine_of(4)
     machine.produced(b"four")
     machine.disconnected()
@@ -73,7 +73,7 @@ def test_one_that_goes_before_has_not() -> None:
     assert (outcome.kind, outcome.body_bytes) == ("disconnected", 0)
 
 
-def test_more_than_was_promised_is_still_a_failure() -> None:
+def test_an_item_beyond_the_promise_is_still_a_failure() -> None:
     machine = machine_of(4)
     machine.produced(b"four")
     machine.delivered()
@@ -82,7 +82,7 @@ def test_more_than_was_promised_is_still_a_failure() -> None:
     assert outcome.kind == "failed"
 
 
-def test_what_can_not_be_delivered_is_broken_off() -> None:
+def test_a_stream_whose_last_item_cannot_be_delivered_is_broken_off() -> None:
     machine = machine_of(4)
     assert machine.produced(b"four")[1] == Chunk(b"four")
     assert machine.delivered(0, OSError("wire")) == (Reset(),)

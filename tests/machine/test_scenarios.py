@@ -71,7 +71,7 @@ def test_without_a_loop(bench: Bench) -> None:
             bench.check(scenario, exchange)
 
 
-def test_each_says_what_it_shows() -> None:
+def test_each_scenario_says_what_it_shows() -> None:
     assert [scenario.name for scenario in SCENARIOS if not scenario.shows] == []
 
 

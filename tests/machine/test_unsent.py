@@ -32,7 +32,7 @@ def counted(machine: Machine[AnyIterable]) -> int:
     return need.outcome.body_bytes
 
 
-def test_what_was_handed_out_last_has_not_gone_anyway() -> None:
+def test_the_chunk_handed_out_last_has_not_gone_anyway() -> None:
     machine = machine_after(3)
     machine.disconnected(unsent=len("three"))
     machine.exhausted()
@@ -40,7 +40,7 @@ def test_what_was_handed_out_last_has_not_gone_anyway() -> None:
 
 
 @pytest.mark.parametrize(("unsent", "body_bytes"), [(0, 6), (5, 6), (8, 3), (11, 0), (99, 0)])
-def test_what_waited_before_it_neither(unsent: int, body_bytes: int) -> None:
+def test_chunks_that_waited_before_the_last_one_have_not_gone_either(unsent: int, body_bytes: int) -> None:
     machine = machine_after(3)
     machine.disconnected(0, unsent)
     machine.exhausted()

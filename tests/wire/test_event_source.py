@@ -36,7 +36,7 @@ def publish(server: Server, text: str) -> None:
     assert fetch(server.port, Ask("POST", body=text.encode()), "/publish").status == 200
 
 
-def test_it_reconnects_to_a_restarted_server_and_gets_exactly_what_it_missed(start: Start, tmp_path: Path) -> None:
+def test_a_page_reconnects_to_a_restarted_server_and_gets_exactly_what_it_missed(start: Start, tmp_path: Path) -> None:
     """WHATWG HTML §9.2.3: with Last-Event-ID, which `req.last_event_id` reads and `Replay` goes on after."""
     with open_page() as page:
         server = start(None)

@@ -59,7 +59,7 @@ WORKERS = [with_more(UVICORN, "--workers", "2"), with_more(HYPERCORN, "--workers
 
 @pytest.mark.parametrize("kind", [UVICORN_HTTPTOOLS, *WORKERS], indirect=True, ids=lambda kind: kind.name)
 @pytest.mark.parametrize("say", [Server.terminate, Server.interrupt])
-def test_either_signal_and_several_workers(say: Callable[[Server], None], serve: Serve) -> None:
+def test_events_end_on_either_signal_and_with_several_workers(say: Callable[[Server], None], serve: Serve) -> None:
     diary = Diary(serve)
     answers: list[WireAnswer] = []
     connections = [Raw(diary.server.port) for _ in range(8)]

@@ -14,7 +14,7 @@ from tests.wire.servers import GRANIAN, Kind
 
 
 @pytest.mark.parametrize("path", ["/async-stream-that-fails", "/sync-stream-that-fails", "/shorter-than-promised"])
-def test_what_was_yielded_arrives_and_the_body_is_not_whole(path: str, serve: Serve) -> None:
+def test_items_yielded_before_the_break_arrive_and_the_body_is_not_whole(path: str, serve: Serve) -> None:
     """Chunked or with a length, and the next request, on a connection of its own, is answered as ever."""
     server = serve("everything")
     with Raw(server.port) as raw:
