@@ -1,137 +1,114 @@
-"""An HTTP/1 server of one's own: the core decides, these lines move the bytes.
+"""An HTTP/1 server of one's own, with a thread for each connection: the core decides, these lines move the bytes.
 
-It ends each connection after one response. It does not handle request bodies, timeouts, TLS, a client that leaves
-between two items; it reads files on the event loop and sends a range in one piece. The adapters do all that.
+It ends each connection after one response, and handles neither request bodies nor timeouts nor TLS. The adapters do.
+
+    python -m examples.custom_driver 8000
 """
 
 from __future__ import annotations
 
-import asyncio
+import os
+import socket
+import struct
 import sys
 import time
+from contextlib import closing
+from threading import Thread
 from typing import assert_never
-from urllib.parse import unquote
 
 from examples.hello import app
 from heaven_core import (
+    LAST_CHUNK,
+    BadRequest,
     Chunk,
-    CloseFile,
-    CloseStream,
-    Deferred,
-    Deliver,
     End,
-    FileRange,
-    Finished,
-    ListDirectory,
-    Machine,
-    NextItem,
-    OpenFile,
     Request,
     Reset,
     Start,
-    UseFile,
-)
-from heaven_core.http.dates import format_http_date
-from heaven_core.http.http1 import LAST_CHUNK, write_chunk, write_head
-from heaven_io.blocking import BlockingFile, open_blocking
-from heaven_io.listing import list_directory
-from heaven_io.runtime import system_runtime
-from heaven_io.streams import Stream
+    format_http_date,
+    write_chunk,
+    write_head,
+)  # fmt: skip
+from heaven_driver.blocking import BlockingFile, WireEvent, enter_lifespan, serve, system_runtime
 
 RUNTIME = system_runtime()
+RESET = struct.pack("ii", 1, 0)  # SO_LINGER: on, for no time
 
 
-async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+class Connection:
     """One request, one response."""
-    head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
-    line, *lines = head.rstrip().split("\r\n")
-    method, target, version = line.split(" ")
-    path, _, query = target.partition("?")
-    pairs = [field.partition(":") for field in lines]
-    fields = [(name.lower().encode(), value.strip().encode("latin-1")) for name, _, value in pairs]
-    request = Request[object](method, unquote(path), query.encode(), fields)
-    response = app.response(RUNTIME)
-    await app.respond(request, response, RUNTIME)
 
-    machine = Machine(response, request, RUNTIME, Stream)
-    files: list[BlockingFile] = []
-    chunked = False
-    sent = 0
-    events = machine.start()
-    while True:
-        for event in events:
-            match event:
-                case Start():
-                    chunked = event.length is None and version == "HTTP/1.1"
-                    extra = [(b"date", format_http_date(time.time()).encode()), (b"connection", b"close")]
-                    extra += [(b"transfer-encoding", b"chunked")] if chunked else []
-                    writer.write(write_head(event.status, event.fields + extra))
-                case Chunk():
-                    writer.write(write_chunk(event.data) if chunked else event.data)
-                case FileRange():
-                    data = files[-1].read_at(event.offset, event.count)
-                    writer.write(data)
-                    sent = len(data)
-                case End():
-                    writer.write(LAST_CHUNK if chunked else b"")
-                case Reset():
-                    pass  # closing without the last chunk, or short of the length, is how HTTP/1.1 shows it
-                case Deferred():
-                    for call in event.calls:
-                        call.run(app)
-                case _:
-                    assert_never(event)
-        try:
-            await writer.drain()
-        except ConnectionError:
-            events = machine.disconnected()
-            continue
-        need = machine.need
-        match need:
-            case NextItem():
-                try:
-                    item = await need.stream.next()
-                except StopAsyncIteration:
-                    events = machine.exhausted()
-                except Exception as error:
-                    events = machine.stream_failed(error)
-                else:
-                    events = machine.produced(item)
-            case OpenFile() | UseFile():
-                try:
-                    files.append(open_blocking(need))
-                except Exception as error:
-                    events = machine.open_failed(error)
-                else:
-                    events = machine.opened(files[-1].info)
-            case ListDirectory():
-                try:
-                    events = machine.listed(list_directory(need.path, need.within))
-                except OSError as error:
-                    events = machine.open_failed(error)
-            case Deliver():
-                events = machine.delivered(sent)
-                sent = 0
-            case CloseStream():
-                await need.stream.aclose()
-                events = machine.closed()
-            case CloseFile():
-                files.pop().close()
-                events = machine.closed()
-            case Finished():
-                writer.close()
+    def __init__(self, client: socket.socket) -> None:
+        self.client = client
+        self.http_version = "1.1"
+        self.chunked = False
+        self.ended_by_closing = False
+
+    def handle(self) -> None:
+        """Read the head of a request, and perform the events of its response."""
+        with self.client:
+            try:
+                request = self.read_head()
+            except (BadRequest, ValueError):
+                self.client.sendall(write_head(400, [(b"content-length", b"0")]))
                 return
+            # A send that fails leaves the block: so the generator is closed, which says that the client has left.
+            try:
+                with closing(serve(app, request, RUNTIME, send_file=self.send_file)) as events:
+                    for event in events:
+                        self.perform(event)
+            except ConnectionError:
+                pass
+
+    def read_head(self) -> Request[object]:
+        with self.client.makefile("rb") as file:
+            method, target, version = file.readline(8192).split()
+            self.http_version = version.decode().removeprefix("HTTP/")
+            lines: list[tuple[bytes, bytes]] = []
+            while line := file.readline(8192).rstrip(b"\r\n"):
+                name, _, value = line.partition(b":")
+                lines.append((name, value.strip()))
+        return Request.from_wire(method.decode(), target, lines, http_version=self.http_version)
+
+    def perform(self, event: WireEvent) -> None:
+        match event:
+            case Start():
+                self.chunked = event.length is None and self.http_version == "1.1"
+                self.ended_by_closing = event.length is None and not self.chunked
+                fields = [*event.fields, (b"date", format_http_date(time.time()).encode()), (b"connection", b"close")]
+                if self.chunked:
+                    fields.append((b"transfer-encoding", b"chunked"))
+                self.client.sendall(write_head(event.status, fields))
+            case Chunk():
+                self.client.sendall(write_chunk(event.data) if self.chunked else event.data)
+            case End():
+                self.client.sendall(LAST_CHUNK if self.chunked else b"")
+            case Reset():
+                # To close without the last chunk, or short of the length, is how HTTP/1.1 shows it; where closing is
+                # the end, the connection has to be reset (RFC 9112 §8).
+                if self.ended_by_closing:
+                    self.client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
             case _:
-                assert_never(need)
+                assert_never(event)
+
+    def send_file(self, file: BlockingFile, offset: int, count: int) -> int:
+        sent = 0
+        while sent < count:
+            left = os.sendfile(self.client.fileno(), file.fileno(), offset + sent, count - sent)
+            if not left:
+                break  # the file has become shorter; what that means is for the machine to say
+            sent += left
+        return sent
 
 
-async def main(port: int) -> None:
+def main(port: int) -> None:
     """Serve the app of examples/hello.py at 127.0.0.1 until it is stopped."""
-    server = await asyncio.start_server(serve, "127.0.0.1", port)
-    print("serving at", server.sockets[0].getsockname(), flush=True)
-    async with server:
-        await server.serve_forever()
+    with enter_lifespan(app), socket.create_server(("127.0.0.1", port)) as listener:
+        print("serving at", listener.getsockname(), flush=True)
+        while True:
+            client, _ = listener.accept()
+            Thread(target=Connection(client).handle, daemon=True).start()
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1])))
+    main(int(sys.argv[1]))

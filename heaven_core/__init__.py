@@ -2,7 +2,10 @@
 
 from heaven_core.app.app import App
 from heaven_core.app.cors import cors
+from heaven_core.app.hooks import Hook
+from heaven_core.app.routes import Handler
 from heaven_core.errors import (
+    Abort,
     BadRequest,
     ClientDisconnected,
     ClientError,
@@ -15,11 +18,14 @@ from heaven_core.errors import (
     UnprocessableContent,
     UnsupportedMediaType,
 )
+from heaven_core.http.dates import format_http_date
 from heaven_core.http.event_stream import ServerSentEvent
-from heaven_core.http.headers import Headers
+from heaven_core.http.headers import Field, Headers
+from heaven_core.http.http1 import LAST_CHUNK, write_chunk, write_head
 from heaven_core.http.validators import AUTO
 from heaven_core.machine.machine import Machine
 from heaven_core.machine.trace import Note
+from heaven_core.message.bodies import AnyIterable, InOneThread
 from heaven_core.message.context import Context, Key
 from heaven_core.message.replay import Replay
 from heaven_core.message.request import Origin, Request
@@ -46,6 +52,9 @@ from heaven_core.runtime import Runtime
 
 __all__ = [
     "AUTO",
+    "LAST_CHUNK",
+    "Abort",
+    "AnyIterable",
     "App",
     "BadRequest",
     "BinaryFile",
@@ -64,10 +73,14 @@ __all__ = [
     "End",
     "Entry",
     "Event",
+    "Field",
     "FileInfo",
     "FileRange",
     "Finished",
+    "Handler",
     "Headers",
+    "Hook",
+    "InOneThread",
     "Key",
     "ListDirectory",
     "LocalProtocolError",
@@ -94,4 +107,7 @@ __all__ = [
     "UnsupportedMediaType",
     "UseFile",
     "cors",
+    "format_http_date",
+    "write_chunk",
+    "write_head",
 ]

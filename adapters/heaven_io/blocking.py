@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from errno import EBADF
-from io import BufferedRandom, BufferedReader, FileIO
+from io import BufferedRandom, BufferedReader, FileIO, UnsupportedOperation
 from stat import S_ISREG
 from threading import Lock
 from typing import Final, Protocol, final
@@ -26,6 +26,10 @@ class BlockingFile(Protocol):
 
     def read_at(self, offset: int, count: int) -> bytes:
         """At most `count` bytes from `offset` on, and at least one; none only at the end."""
+        ...
+
+    def fileno(self) -> int:
+        """The descriptor, for calls that take one. Raises `io.UnsupportedOperation`, an `OSError`, if there is none."""
         ...
 
     def close(self) -> None:
@@ -86,6 +90,10 @@ class HeldReader:
             raise ValueError(f"an open file gave {len(data)} bytes when it was asked for {count}: {self._file!r}")
         return data
 
+    def fileno(self) -> int:
+        """See `BlockingFile`: what the application has opened may be anything."""
+        raise UnsupportedOperation("this open file has no descriptor of a regular file")
+
     def close(self) -> None:
         """Wait until no read is running that a cancelled owner has left behind."""
         with self._lock:
@@ -116,6 +124,9 @@ class _Descriptor:
 
     def read_at(self, offset: int, count: int) -> bytes:
         return os.pread(self._fd, count, offset)
+
+    def fileno(self) -> int:
+        return self._fd
 
     def close(self) -> None:
         os.close(self._fd)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from typing import Final
 from unicodedata import category, normalize
-from urllib.parse import quote
+from urllib.parse import quote, unquote_to_bytes
 
 from heaven_core._checks import check_str
 from heaven_core.errors import BadRequest
 
-__all__ = ["encode_path", "find_host", "make_location", "make_url"]
+__all__ = ["decode_path", "encode_path", "find_host", "make_location", "make_url", "split_target"]
 
 # Nothing to do for an absolute path and query of these; the second character keeps `//host` out.
 _PLAIN_PATH: Final = re.compile(r"/(?:[A-Za-z0-9\-._~!$&'()*+,;=:@?][A-Za-z0-9\-._~!$&'()*+,;=:@?/]*)?")
@@ -154,10 +154,41 @@ _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 _HIGHEST_PORT: Final = 65535
 
+_NOT_IN_TARGET: Final = re.compile(rb"[\x00-\x20#\x7f]")
+_ABSOLUTE_FORM: Final = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*://([^/?]*)")
+
 # RFC 3986 §3.3 and §3.4 beside the unreserved characters, and the % of what is encoded already.
 _IN_PATH: Final = "/:@!$&'()*+,;=%"
 
 _IN_QUERY: Final = _IN_PATH + "?"
+
+
+def split_target(target: bytes) -> tuple[bytes, bytes, bytes | None]:
+    """The path, the query and, of an absolute-form target, the authority of a request-target (RFC 9112 §3.2).
+
+    They are as the client sent them, without the `?`; the path of asterisk-form is `*`. Raises `BadRequest` for a
+    target of no form that has a path, and for one with a blank or a control character in it.
+    """
+    if _NOT_IN_TARGET.search(target) is not None:
+        raise BadRequest(f"the target of the request has a blank, a control character or a fragment: {target!r}")
+    if target == b"*":
+        return target, b"", None
+    authority: bytes | None = None
+    if not target.startswith(b"/"):
+        found = _ABSOLUTE_FORM.match(target)
+        if found is None:
+            raise BadRequest(f"the target of the request is neither a path nor a URL: {target!r}")
+        authority = found[1]
+        target = target[found.end() :]
+        if not target.startswith(b"/"):
+            target = b"/" + target  # RFC 9110 §4.2.3: an empty path is that of the root
+    path, _, query = target.partition(b"?")
+    return path, query, authority
+
+
+def decode_path(path: bytes) -> str:
+    """A path percent-decoded once, as UTF-8; what is no UTF-8 becomes U+FFFD."""
+    return unquote_to_bytes(path).decode("utf-8", "replace")
 
 
 def find_host(values: list[str], scheme: str, server: tuple[str, int | None] | None) -> str:

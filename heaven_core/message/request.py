@@ -5,7 +5,7 @@ Every request makes one, and most read little of it: what can be derived is deri
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from json import loads
 from types import MappingProxyType
 from typing import Final, Generic, NoReturn, TypeAlias, TypedDict, final
@@ -17,7 +17,7 @@ from heaven_core.http.headers import Fields, Headers
 from heaven_core.http.negotiation import accepts, parse_media_type
 from heaven_core.http.query import Query
 from heaven_core.http.text_codec import decode_text
-from heaven_core.http.uri import encode_path, find_host, make_url
+from heaven_core.http.uri import decode_path, encode_path, find_host, make_url, split_target
 from heaven_core.message.request_body import BodyReader, BodyStream, check_announced, read_whole
 
 __all__ = ["NO_PARAMS", "BodyReader", "Origin", "Params", "Request"]
@@ -104,6 +104,32 @@ class Request(Generic[T]):
         self._taken = False
         self._json: object = _UNSET
         self._data: T | _Unset = _UNSET
+
+    @staticmethod
+    def from_wire(
+        method: str,
+        target: bytes,
+        lines: Iterable[tuple[bytes, bytes]],
+        reader: BodyReader | None = None,
+        *,
+        scheme: str = "http",
+        http_version: str = "1.1",
+        server: tuple[str, int | None] | None = None,
+        client: tuple[str, int] | None = None,
+    ) -> Request[object]:
+        """A request as a server of HTTP/1 reads it: `target` as it was sent, `lines` with names in any case.
+
+        The host of a target in absolute form takes the place of Host (RFC 9112 §3.2.2). For CONNECT, whose target is
+        no path, the path is `*`. Raises `BadRequest` for a target that is none.
+        """
+        path, query, authority = (b"*", b"", target) if method == "CONNECT" else split_target(target)
+        fields = [(name.lower(), value) for name, value in lines]
+        if authority is not None:
+            fields = [(b"host", authority), *[line for line in fields if line[0] != b"host"]]
+        origin: Origin = {
+            "scheme": scheme, "http_version": http_version, "raw_path": path, "server": server, "client": client
+        }  # fmt: skip
+        return Request(method, decode_path(path), query, fields, reader, origin)
 
     @property
     def scheme(self) -> str:

@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Generator, Iterator
 from typing import Final, assert_never, final
 
 from heaven_core.app.app import App
-from heaven_core.errors import ClientDisconnected
 from heaven_core.http.headers import Headers
+from heaven_core.machine.loop import Gone, Interrupted, Sent, Step, steps_of
 from heaven_core.machine.machine import Machine
 from heaven_core.message.bodies import AnyIterable
 from heaven_core.protocol.events import Chunk, Deferred, DeferredCall, End, Event, FileRange, Reset, Start
 from heaven_core.protocol.needs import (
-    CloseFile,
     CloseStream,
-    Deliver,
-    Finished,
-    ListDirectory,
     NextItem,
-    OpenFile,
-    UseFile,
 )
 from heaven_core.protocol.outcome import Outcome
 from heaven_core.runtime import Runtime
@@ -69,7 +63,7 @@ class Pulled:
 
 @final
 class Driver:
-    """Performs the events of one machine, in memory. Short enough to be read as an example of a driver."""
+    """Performs the events of one machine, in memory, and tells the machine what the test wants to happen."""
 
     __slots__ = (
         "_app",
@@ -79,7 +73,6 @@ class Driver:
         "_leave_after",
         "_machine",
         "_runtime",
-        "_sent",
         "_shut_down_after",
         "_tell",
     )
@@ -104,63 +97,39 @@ class Driver:
         self._leave_after: Final = leave_after
         self._shut_down_after: Final = math.inf if shut_down_after is None else shut_down_after
         self._files: Final[list[OpenedFile]] = []  # a file, and a precompressed sibling that goes out in its place
-        self._sent = 0
 
     async def run(self) -> None:
         """Drive the machine to its end."""
-        machine = self._machine
-        events = machine.start()
-        while True:
-            for event in events:
-                if self._leave_after == len(self._exchange.events) and type(event) is not Deferred:
-                    for left in machine.disconnected(self._sent):
-                        await self._perform(left)
-                    break
-                await self._perform(event)
-            need = machine.need
-            match need:
-                case OpenFile() | UseFile():
-                    try:
-                        self._files.append(self._disk.open(need))
-                    except Exception as error:  # of an open file that is the application's own it can be any
-                        events = machine.open_failed(error)
-                    else:
-                        events = machine.opened(self._files[-1].info)
-                case ListDirectory():
-                    try:
-                        events = machine.listed(self._disk.entries(need))
-                    except OSError as error:
-                        events = machine.open_failed(error)
-                case NextItem() if need.endless and len(self._exchange.events) >= self._shut_down_after:
-                    events = machine.interrupted()
-                case NextItem():
-                    try:
-                        item = await need.stream.next()
-                    except StopAsyncIteration:
-                        events = machine.exhausted()
-                    except ClientDisconnected:  # the generator was reading the request
-                        events = machine.disconnected()
-                    except Exception as error:
-                        events = machine.stream_failed(error)
-                    else:
-                        events = machine.produced(item)
-                case Deliver():
-                    events = machine.delivered(self._sent)
-                case CloseStream():
-                    events = machine.closed(await need.stream.close())
-                case CloseFile():
-                    self._files.pop().close()
-                    events = machine.closed()
-                case Finished():
-                    self._tell(need.outcome)
-                    return
-                case _:
-                    assert_never(need)
+        steps = steps_of(self._machine, self._disk, self._files)
+        try:
+            step = next(steps)
+            while True:
+                if type(step) is NextItem:
+                    step = await self._take_item(steps, step)
+                elif type(step) is CloseStream:
+                    step = steps.send(await step.stream.close())
+                else:
+                    step = steps.send(await self._perform(step))
+        except StopIteration as ended:
+            self._tell(ended.value)
 
-    async def _perform(self, event: Event) -> None:
+    async def _take_item(self, steps: Generator[Step[Pulled], object, Outcome], need: NextItem[Pulled]) -> Step[Pulled]:
+        if need.endless and len(self._exchange.events) >= self._shut_down_after:
+            return steps.throw(Interrupted())
+        try:
+            item = await need.stream.next()
+        except Exception as error:
+            raised = error
+        else:
+            return steps.send(item)
+        return steps.throw(raised)
+
+    async def _perform(self, event: Event) -> Gone | Sent | None:
         exchange = self._exchange
+        answer: Sent | None = None
+        if self._leave_after == len(exchange.events) and type(event) is not Deferred:
+            return Gone()
         exchange.events.append(event)
-        self._sent = 0
         match event:
             case Start():
                 exchange.status = event.status
@@ -170,7 +139,7 @@ class Driver:
             case FileRange():
                 data = self._files[-1].read(event.offset, event.count)
                 exchange.body += data
-                self._sent = len(data)
+                answer = Sent(len(data))
             case End():
                 exchange.ended = True
             case Reset():
@@ -184,6 +153,7 @@ class Driver:
             case _:
                 assert_never(event)
         self._tell(event)
+        return answer
 
     async def _run(self, call: DeferredCall) -> None:
         try:

@@ -111,6 +111,12 @@ def test_the_core_is_imported_where_nothing_else_is_installed(python: Path, tmp_
     assert Path(where).is_relative_to(python.parents[1])
 
 
+def test_the_blocking_halves_are_imported_where_nothing_else_is_installed(python: Path, tmp_path: Path) -> None:
+    """What a server of one's own needs comes with a bare `pip install`, and loads no event loop."""
+    script = "import sys, heaven_driver.blocking; print([name for name in ('asyncio', 'anyio') if name in sys.modules])"
+    assert run(python, "-I", "-c", script, cwd=tmp_path).strip() == "[]"
+
+
 def test_it_needs_no_other_distribution(python: Path, tmp_path: Path) -> None:
     script = "from importlib.metadata import distributions; print([d.name for d in distributions()])"
     assert run(python, "-I", "-c", script, cwd=tmp_path).strip() == "['heaven-core']"

@@ -1,0 +1,261 @@
+"""Driving where a call may block: for servers with a thread for each request or connection, and for WSGI.
+
+Nothing here needs an event loop, nor anything beside the standard library. `serve` is all that a server of one's own
+needs; the rest are its parts. docs/drivers.md shows a whole server.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Generator, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager, contextmanager
+from functools import partial
+from typing import Final, TypeAlias, TypeVar, final
+
+from heaven_core import (
+    AnyIterable,
+    App,
+    Chunk,
+    ClientDisconnected,
+    CloseStream,
+    Deferred,
+    DeferredCall,
+    End,
+    Entry,
+    Event,
+    FileRange,
+    ListDirectory,
+    Machine,
+    NextItem,
+    OpenFile,
+    Outcome,
+    Request,
+    Reset,
+    Response,
+    Runtime,
+    Start,
+    UseFile,
+)
+from heaven_core.machine.loop import Elapsed, Gone, Sent, Step, steps_of
+from heaven_io.blocking import BlockingFile, open_blocking
+from heaven_io.blocking_streams import BlockingStream, Stream, ThreadStream, run_here, wait_for
+from heaven_io.listing import list_directory
+from heaven_io.reporting import log_lost
+from heaven_io.runtime import system_runtime
+
+__all__ = [
+    "AnyStream",
+    "BlockingFile",
+    "BlockingStream",
+    "Elapsed",
+    "SendFile",
+    "Stream",
+    "ThreadStream",
+    "WireEvent",
+    "drive",
+    "enter_lifespan",
+    "respond",
+    "run_deferred",
+    "serve",
+    "system_runtime",
+]
+
+R = TypeVar("R")
+
+# Bytes that are read of a file at a time.
+_READ_SIZE: Final = 128 * 1024
+WireEvent: TypeAlias = Start | Chunk | End | Reset
+"""What is left to be performed: `Start Chunk* (End | Reset)`."""
+
+SendFile: TypeAlias = Callable[[BlockingFile, int, int], int | None]
+"""Sends `count` bytes of a file that has a descriptor, from `offset` on, and says how many have left.
+
+`None` says that it can't: then they are read. Raises `OSError` where nothing can be sent any more.
+"""
+
+
+AnyStream: TypeAlias = Callable[[AnyIterable], Stream]
+"""Makes of a body what is stepped, without running any of its code."""
+
+
+def serve(
+    app: App,
+    request: Request[object],
+    runtime: Runtime,
+    *,
+    send_file: SendFile | None = None,
+    adopt: AnyStream = BlockingStream,
+    defer: Callable[[Sequence[DeferredCall]], None] | None = None,
+) -> Generator[WireEvent, None, Outcome]:
+    """Have `app` answer `request`: perform what this yields, one after the other, on your wire.
+
+    To go on says that an event is performed. To close it, or to throw an `OSError` into it, says that the client has
+    left: then everything is closed, and nothing more is yielded. Whatever comes, deferred work is handed over last.
+
+    - `send_file` sends files without reading them; without it they are yielded as chunks;
+    - `adopt` makes of a body what is stepped: `BlockingStream`, or `ThreadStream`, which knows timeouts;
+    - `defer` takes the deferred calls, in place of `app.defer_runner`; without either they run here, at the end.
+    """
+    response = app.response(runtime)
+    respond(app, request, response, runtime)
+    machine: Machine[Stream] = Machine(response, request, runtime, adopt)
+    report = partial(app.report, runtime=runtime)
+    take = defer or partial(_defer, app, report)
+    tell = partial(app.observers.tell, request, runtime=runtime) if app.observers.any else None
+    return (yield from drive(machine, take, send_file=send_file, tell=tell))
+
+
+def drive(
+    machine: Machine[Stream],
+    defer: Callable[[Sequence[DeferredCall]], None],
+    *,
+    send_file: SendFile | None = None,
+    tell: Callable[[Event | Outcome], None] | None = None,
+) -> Generator[WireEvent, None, Outcome]:
+    """Drive a machine from its start to its end. See `serve`; `tell` hears of each event when it has been performed."""
+    files: list[BlockingFile] = []
+    steps = steps_of(machine, _SystemDisk(), files)
+    passing: BaseException | None = None  # what passes through, when everything has been closed
+    try:
+        step: Step[Stream] = next(steps)
+        while True:
+            if type(step) is NextItem:
+                try:
+                    item = step.stream.next(step.timeout)
+                except Exception as raised:
+                    step = steps.throw(raised)
+                except BaseException as raised:
+                    passing = raised
+                    step = steps.throw(ClientDisconnected("the step of the stream was ended from outside"))
+                else:
+                    step = steps.send(item)
+                continue
+            if type(step) is CloseStream:
+                try:
+                    step.stream.close()
+                except BaseException as raised:
+                    passing = passing if isinstance(raised, Exception) else raised
+                    step = steps.send(raised)
+                else:
+                    step = steps.send(None)
+                continue
+            answer: Sent | Gone | None = None
+            sent = 0
+            try:
+                if type(step) is Deferred:
+                    defer(step.calls)
+                elif type(step) is FileRange:
+                    left = _without_reading(send_file, files[-1], step)
+                    answer = None if left is None else Sent(left)
+                    while answer is None:
+                        data = _read(files[-1], step.offset + sent, step.count - sent)
+                        if data and isinstance(data, bytes):
+                            yield Chunk(data)
+                            sent += len(data)
+                        else:
+                            answer = Sent(sent, data or None)
+                elif passing is None:  # nothing but deferred work follows it
+                    yield step
+            except BaseException as raised:
+                answer = Gone(sent)
+                passing = passing if isinstance(raised, OSError) else raised
+            else:
+                if tell is not None:
+                    tell(step)
+            step = steps.send(answer)
+    except StopIteration as ended:
+        outcome: Outcome = ended.value
+        if tell is not None:
+            tell(outcome)
+        if passing is not None and not isinstance(passing, GeneratorExit):
+            raise passing from None
+        return outcome
+
+
+def respond(app: App, request: Request[object], response: Response, runtime: Runtime) -> None:
+    """Run hooks and handler. An `async def` that awaits nothing runs to its end; one that waits has failed: a 500."""
+    run_here(app.respond(request, response, runtime))
+
+
+def run_deferred(calls: Iterable[DeferredCall], app: App, report: Callable[[BaseException, str], None]) -> None:
+    """Run `calls` one after the other, here; what is async has an event loop of its own.
+
+    What a call raises is reported, and the next one runs. Raises `KeyboardInterrupt`.
+    """
+    for call in calls:
+        try:
+            result = call.run(app)
+            if isinstance(result, Awaitable):
+                from asyncio import run  # noqa: PLC0415  (where nothing is async nobody needs to have it)
+
+                run(wait_for(result))
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # SystemExit, too: the end of a command line's main is not the server's
+            report(error, f"deferred call {call.name}")
+
+
+@contextmanager
+def enter_lifespan(app: App) -> Generator[None]:
+    """Enter the lifespan of `app`, if it has one, and leave it at the end.
+
+    Raises what it raises, `RuntimeError` for an async one that waits for something, and `ValueError` for an app that
+    can't be meant.
+    """
+    app.check()
+    manager = None if app.lifespan is None else app.lifespan(app)
+    if manager is None:
+        yield
+    elif isinstance(manager, AbstractAsyncContextManager):
+        run_here(manager.__aenter__())
+        try:
+            yield
+        except BaseException as error:
+            if not run_here(manager.__aexit__(type(error), error, error.__traceback__)):
+                raise
+        else:
+            run_here(manager.__aexit__(None, None, None))
+    else:
+        with manager:
+            yield
+
+
+@final
+class _SystemDisk:
+    __slots__ = ()
+
+    def open(self, need: OpenFile | UseFile) -> BlockingFile:
+        return open_blocking(need)
+
+    def entries(self, need: ListDirectory) -> list[Entry]:
+        return list_directory(need.path, need.within)
+
+
+def _without_reading(send_file: SendFile | None, file: BlockingFile, event: FileRange) -> int | None:
+    if send_file is None:
+        return None
+    try:
+        file.fileno()
+    except OSError:
+        return None
+    return send_file(file, event.offset, event.count)
+
+
+def _read(file: BlockingFile, offset: int, count: int) -> bytes | Exception:
+    """At most so many bytes, none at the end of the file or of the range; what reading raised."""
+    try:
+        return file.read_at(offset, min(count, _READ_SIZE)) if count else b""
+    except Exception as error:  # of an open file that is the application's own it can be any
+        return error
+
+
+def _defer(app: App, report: Callable[[BaseException, str], None], calls: Sequence[DeferredCall]) -> None:
+    runner = app.defer_runner
+    if runner is None:
+        run_deferred(calls, app, report)
+        return
+    try:
+        runner.start(calls, app)
+    except Exception as error:
+        report(error, "the runner of deferred calls")
+        for call in calls:
+            log_lost(call.name, "its runner has failed")
