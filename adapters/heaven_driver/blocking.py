@@ -6,7 +6,7 @@ needs; the rest are its parts. docs/drivers.md shows a whole server.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
 from functools import partial
 from typing import Final, TypeAlias, TypeVar, final
@@ -35,6 +35,7 @@ from heaven_core import (
     Start,
     UseFile,
 )
+from heaven_core._checks import is_awaitable
 from heaven_core.machine.loop import Elapsed, Gone, Sent, Step, steps_of
 from heaven_io.blocking import BlockingFile, open_blocking
 from heaven_io.blocking_streams import BlockingStream, Stream, ThreadStream, run_here, wait_for
@@ -184,7 +185,7 @@ def run_deferred(calls: Iterable[DeferredCall], app: App, report: Callable[[Base
     for call in calls:
         try:
             result = call.run(app)
-            if isinstance(result, Awaitable):
+            if is_awaitable(result):
                 from asyncio import run  # noqa: PLC0415  (where nothing is async nobody needs to have it)
 
                 run(wait_for(result))

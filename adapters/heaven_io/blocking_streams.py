@@ -12,6 +12,7 @@ from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Final, Protocol, TypeVar, final
 
+from heaven_core._checks import is_awaitable
 from heaven_core.machine.loop import Elapsed
 from heaven_core.message.bodies import AnyIterable
 
@@ -172,5 +173,5 @@ def _close(body: object) -> None:
     close: Callable[[], object] | None = getattr(body, "aclose", None) or getattr(body, "close", None)
     if close is not None:
         result = close()
-        if isinstance(result, Awaitable):
+        if is_awaitable(result):
             run_here(result)

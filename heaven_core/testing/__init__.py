@@ -10,6 +10,6 @@ Clock, disk and client are the test's own: it moves the time, makes and breaks f
 from heaven_core.testing.client import Client
 from heaven_core.testing.clock import Clock
 from heaven_core.testing.disk import Disk
-from heaven_core.testing.result import Exchange
+from heaven_core.testing.result import Result
 
-__all__ = ["Client", "Clock", "Disk", "Exchange"]
+__all__ = ["Client", "Clock", "Disk", "Result"]

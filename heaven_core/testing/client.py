@@ -15,7 +15,7 @@ from heaven_core.message.request import Request
 from heaven_core.testing.clock import Clock
 from heaven_core.testing.disk import Disk
 from heaven_core.testing.driver import Driver, Pulled
-from heaven_core.testing.result import Exchange
+from heaven_core.testing.result import Result
 
 __all__ = ["Client"]
 
@@ -39,19 +39,19 @@ class Client:
         self.clock: Final = clock or Clock()
         self.disk: Final = disk or Disk()
 
-    def get(self, target: str, *, headers: Mapping[str, str] | None = None) -> Exchange:
+    def get(self, target: str, *, headers: Mapping[str, str] | None = None) -> Result:
         """GET `target`, a path with its query, as a client would write it: percent-encoded."""
         return self.request("GET", target, headers=headers)
 
-    def post(self, target: str, body: bytes = b"", *, headers: Mapping[str, str] | None = None) -> Exchange:
+    def post(self, target: str, body: bytes = b"", *, headers: Mapping[str, str] | None = None) -> Result:
         """POST `body` to `target`."""
         return self.request("POST", target, body, headers=headers)
 
-    async def aget(self, target: str, *, headers: Mapping[str, str] | None = None) -> Exchange:
+    async def aget(self, target: str, *, headers: Mapping[str, str] | None = None) -> Result:
         """`get` for an app that needs an event loop."""
         return await self.arequest("GET", target, headers=headers)
 
-    async def apost(self, target: str, body: bytes = b"", *, headers: Mapping[str, str] | None = None) -> Exchange:
+    async def apost(self, target: str, body: bytes = b"", *, headers: Mapping[str, str] | None = None) -> Result:
         """`post` for an app that needs an event loop."""
         return await self.arequest("POST", target, body, headers=headers)
 
@@ -65,7 +65,7 @@ class Client:
         leave_after: int | None = None,
         leave_in_upload: bool = False,
         shut_down_after: int | None = None,
-    ) -> Exchange:
+    ) -> Result:
         """Any request, without an event loop. `leave_in_upload` has the client go when it has sent `body`."""
         exchange = self.arequest(
             method,
@@ -88,9 +88,9 @@ class Client:
         leave_after: int | None = None,
         leave_in_upload: bool = False,
         shut_down_after: int | None = None,
-    ) -> Exchange:
+    ) -> Result:
         """`request` for an app that needs an event loop."""
-        exchange = Exchange()
+        exchange = Result()
         waiting: list[Awaitable[object]] = []
         path, _, query = target.partition("?")
         pieces = ([body] if body else []) if isinstance(body, bytes) else list(body)

@@ -19,7 +19,7 @@ from heaven_core.protocol.needs import (
 from heaven_core.protocol.outcome import Outcome
 from heaven_core.runtime import Runtime
 from heaven_core.testing.disk import Disk, OpenedFile
-from heaven_core.testing.result import Exchange
+from heaven_core.testing.result import Result
 
 __all__ = ["Driver", "Pulled"]
 
@@ -84,7 +84,7 @@ class Driver:
         tell: Callable[[Event | Outcome], None],
         disk: Disk,
         machine: Machine[Pulled],
-        exchange: Exchange,
+        exchange: Result,
         leave_after: int | None,
         shut_down_after: int | None,
     ) -> None:

@@ -10,11 +10,11 @@ from heaven_core.machine.trace import Note
 from heaven_core.protocol.events import Event
 from heaven_core.protocol.outcome import Outcome
 
-__all__ = ["Exchange"]
+__all__ = ["Result"]
 
 
 @final
-class Exchange:
+class Result:
     """The answer to one request.
 
     `status`, `headers` and `body` are what the client got; `ended` says whether it could see that the body is whole;

@@ -12,7 +12,7 @@ import pytest
 from heaven_core import App, Context, Request, Response
 from heaven_core.app.static_files import HASHED
 from heaven_core.machine.file_lookup import MOVED
-from heaven_core.testing import Client, Disk, Exchange
+from heaven_core.testing import Client, Disk, Result
 from tests.handlers.kit import fields_of, loose
 
 FILES: Final = {
@@ -38,7 +38,7 @@ def static(pattern: str = "/static/*", **options: object) -> App:
     return app
 
 
-def get(app: App, target: str, method: str = "GET", disk: Disk | None = None, **lines: str) -> Exchange:
+def get(app: App, target: str, method: str = "GET", disk: Disk | None = None, **lines: str) -> Result:
     disk = disk or Disk(FILES)
     headers = {name.replace("_", "-"): value for name, value in lines.items()}
     answer = Client(app, disk=disk).request(method, target, headers=headers)

@@ -20,7 +20,7 @@ from tests.driver.memory import PATIENCE, Call, Sent
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
-Happen = Callable[["Exchange", asyncio.Task[None] | None], Awaitable[None]]
+Happen = Callable[["Result", asyncio.Task[None] | None], Awaitable[None]]
 MOST_TURNS: Final = 60
 SOON: Final = 0.01  # seconds: a head timeout and a heartbeat that are over when a place takes longer
 
@@ -35,7 +35,7 @@ class AtOnce:
 
 
 @final
-class Exchange:
+class Result:
     """One request, and what becomes of it."""
 
     def __init__(self, body: str, directory: Path) -> None:
@@ -115,7 +115,7 @@ class Exchange:
         self.defer(res)
 
 
-def check(exchange: Exchange) -> None:
+def check(exchange: Result) -> None:
     """What holds whatever went wrong."""
     answer = exchange.call.answer  # which sees to the order of the messages
     [outcome] = exchange.outcomes
@@ -155,15 +155,15 @@ def on_asyncio() -> bool:
     return anyio.get_cancelled_exc_class() is asyncio.CancelledError
 
 
-async def leave(exchange: Exchange, task: asyncio.Task[None] | None) -> None:
+async def leave(exchange: Result, task: asyncio.Task[None] | None) -> None:
     exchange.call.leave()
 
 
-async def cancel_scope(exchange: Exchange, task: asyncio.Task[None] | None) -> None:
+async def cancel_scope(exchange: Result, task: asyncio.Task[None] | None) -> None:
     exchange.scope.cancel()
 
 
-async def cancel_task(exchange: Exchange, task: asyncio.Task[None] | None) -> None:
+async def cancel_task(exchange: Result, task: asyncio.Task[None] | None) -> None:
     if task is not None:
         task.cancel()
 
@@ -173,12 +173,12 @@ async def cancel_task(exchange: Exchange, task: asyncio.Task[None] | None) -> No
 async def test_at_every_turn_of_the_event_loop(body: str, happen: Happen, directory: Path) -> None:
     """Also while a file is opened, read and closed, and while a thread takes a step: whatever is awaited there."""
     for turn in range(MOST_TURNS):
-        exchange = Exchange(body, directory)
+        exchange = Result(body, directory)
         over = anyio.Event()
         too_late = False
         tasks: list[asyncio.Task[None]] = []
 
-        async def run(exchange: Exchange, over: anyio.Event, tasks: list[asyncio.Task[None]]) -> None:
+        async def run(exchange: Result, over: anyio.Event, tasks: list[asyncio.Task[None]]) -> None:
             if on_asyncio():
                 task = asyncio.current_task()
                 assert task is not None

@@ -16,7 +16,7 @@ from trio.testing import MockClock
 from examples.showcase import files, streams
 from examples.showcase.__main__ import TRY
 from examples.showcase.app import app
-from heaven_core.testing import Client, Disk, Exchange
+from heaven_core.testing import Client, Disk, Result
 
 R = TypeVar("R")
 
@@ -34,7 +34,7 @@ def run(func: Callable[[], Awaitable[R]]) -> R:
     return anyio.run(func, backend="trio", backend_options={"clock": MockClock(autojump_threshold=0)})
 
 
-def member(answer: Exchange, name: str) -> object:
+def member(answer: Result, name: str) -> object:
     return json.loads(answer.body)[name]
 
 
@@ -147,7 +147,7 @@ def test_only_the_last_hundred_outcomes_are_kept(client: Client) -> None:
     assert client.get(f"/poem/{first}").status == 404
 
 
-def events_of(answer: Exchange) -> list[tuple[str, object]]:
+def events_of(answer: Result) -> list[tuple[str, object]]:
     ids = re.findall(r"^id: (.*)$", answer.text, re.MULTILINE)
     data = re.findall(r"^data: (.*)$", answer.text, re.MULTILINE)
     return [(id, json.loads(text)["tick"]) for id, text in zip(ids, data, strict=True)]

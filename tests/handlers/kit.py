@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeAlias
 
 from heaven_core import App, Context, Request, Response
-from heaven_core.testing import Client, Disk, Exchange
+from heaven_core.testing import Client, Disk, Result
 
 __all__ = ["Act", "Handler", "app_of", "ask", "fields_of", "given", "loose"]
 
@@ -33,7 +33,7 @@ def ask(
     debug: bool = False,
     disk: Disk | None = None,
     headers: Mapping[str, str] | None = None,
-) -> Exchange:
+) -> Result:
     """What the client gets from a handler that does `act`."""
     return Client(app_of(act, debug=debug), disk=disk).request(method, "/", headers=headers)
 
@@ -45,7 +45,7 @@ def given(act: Act) -> Response:
     return response
 
 
-def fields_of(exchange: Exchange) -> dict[str, str]:
+def fields_of(exchange: Result) -> dict[str, str]:
     """The lines of the head; no name may come twice."""
     fields = dict(exchange.headers)
     assert len(fields) == len(exchange.headers)

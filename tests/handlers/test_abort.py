@@ -9,13 +9,13 @@ import pytest
 
 from heaven_core import App, Context, Request, Response, ResponseStarted
 from heaven_core.errors import Abort
-from heaven_core.testing import Client, Disk, Exchange
+from heaven_core.testing import Client, Disk, Result
 from tests.handlers.kit import Handler, ask, loose
 
 AsyncHandler = Callable[[Request, Response, Context], Awaitable[None]]
 
 
-def run(handler: AsyncHandler) -> Exchange:
+def run(handler: AsyncHandler) -> Result:
     """What the client gets of a handler that needs an event loop."""
     app = App()
     app.GET("/", handler)
@@ -35,7 +35,7 @@ def note(notes: list[str], what: str) -> Handler:
     return handler
 
 
-def kinds(exchange: Exchange) -> list[type[BaseException]]:
+def kinds(exchange: Result) -> list[type[BaseException]]:
     return [type(error) for error, _ in exchange.errors]
 
 

@@ -9,7 +9,7 @@ from typing import Final
 import pytest
 
 from heaven_core import AUTO, App, Context, Request, Response
-from heaven_core.testing import Client, Disk, Exchange
+from heaven_core.testing import Client, Disk, Result
 from tests.handlers.kit import Act, ask, fields_of, given
 
 DATE = "Tue, 28 Aug 2001 12:00:00 GMT"
@@ -25,7 +25,7 @@ def tagged(res: Response) -> None:
     res.body = "hello"
 
 
-def served(act: Act, method: str = "GET", **lines: str) -> Exchange:
+def served(act: Act, method: str = "GET", **lines: str) -> Result:
     disk = Disk({"/f.txt": b"hello", "/empty": b""})
     answer = ask(act, method, disk=disk, headers={name.replace("_", "-"): value for name, value in lines.items()})
     assert disk.open_files == []

@@ -13,7 +13,7 @@ from typing_extensions import override
 
 from heaven_core import Response
 from heaven_core.message.bodies import HeldFile
-from heaven_core.testing import Disk, Exchange
+from heaven_core.testing import Disk, Result
 from tests.handlers.kit import Act, ask, fields_of, given, loose
 
 DATE: Final = "Tue, 28 Aug 2001 12:00:00 GMT"
@@ -39,7 +39,7 @@ class Counted(BytesIO):
         super().close()
 
 
-def serve(act: Act, method: str = "GET", **lines: str) -> Exchange:
+def serve(act: Act, method: str = "GET", **lines: str) -> Result:
     disk = Disk()
     answer = ask(act, method, disk=disk, headers={name.replace("_", "-"): value for name, value in lines.items()})
     assert disk.open_files == []

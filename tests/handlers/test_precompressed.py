@@ -8,7 +8,7 @@ import pytest
 
 from heaven_core import FileInfo, Response
 from heaven_core.machine.file_metadata import is_older
-from heaven_core.testing import Disk, Exchange
+from heaven_core.testing import Disk, Result
 from tests.handlers.kit import Act, ask, fields_of, loose
 
 PLAIN = b"function f() {}\n"
@@ -24,7 +24,7 @@ def script(res: Response) -> None:
     res.file("/a.js", precompressed=True)
 
 
-def serve(act: Act = script, method: str = "GET", disk: Disk | None = None, **lines: str) -> Exchange:
+def serve(act: Act = script, method: str = "GET", disk: Disk | None = None, **lines: str) -> Result:
     disk = disk or make_disk()
     answer = ask(act, method, disk=disk, headers={name.replace("_", "-"): value for name, value in lines.items()})
     assert disk.open_files == []

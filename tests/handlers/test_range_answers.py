@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from heaven_core import Chunk, End, FileInfo, FileRange, Finished, Machine, Request, Reset, Response, Start
 from heaven_core.http.ranges import parse_ranges
-from heaven_core.testing import Clock, Disk, Exchange
+from heaven_core.testing import Clock, Disk, Result
 from tests.handlers.kit import Act, ask, fields_of
 
 TEN: Final = b"0123456789"
@@ -33,7 +33,7 @@ def as_body(content: bytes = TEN) -> Act:
     return act
 
 
-def served(act: Act, asked: str | None, method: str = "GET", content: bytes = TEN, **lines: str) -> Exchange:
+def served(act: Act, asked: str | None, method: str = "GET", content: bytes = TEN, **lines: str) -> Result:
     disk = Disk({"/f.txt": content})
     headers = {name.replace("_", "-"): value for name, value in lines.items()}
     if asked is not None:
@@ -259,7 +259,7 @@ def test_a_file_that_shrinks_between_its_parts_is_broken_off() -> None:
 _PART: Final = re.compile(rb"--token1\r\nContent-Type: [^\r]*\r\nContent-Range: bytes (\d+)-(\d+)/(\d+)\r\n\r\n")
 
 
-def parts_of(answer: Exchange) -> list[tuple[int, bytes]]:
+def parts_of(answer: Result) -> list[tuple[int, bytes]]:
     """First byte and content of each part, read as a client would."""
     if "content-range" in answer.headers:
         found = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+)", answer.headers["content-range"])

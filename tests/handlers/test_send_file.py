@@ -10,13 +10,13 @@ from typing_extensions import override
 
 from heaven_core import FileRange, Response
 from heaven_core.machine.file_metadata import etag_of, last_modified_of, status_of_open_error
-from heaven_core.testing import Client, Clock, Disk, Exchange
+from heaven_core.testing import Client, Clock, Disk, Result
 from tests.handlers.kit import Act, app_of, ask, fields_of, loose
 
 DISK_FILES = {"/www/a.txt": b"hello", "/www/empty.bin": b"", "/www/sub/b.tar.gz": b"\x1f\x8b"}
 
 
-def serve(act: Act, method: str = "GET", disk: Disk | None = None) -> Exchange:
+def serve(act: Act, method: str = "GET", disk: Disk | None = None) -> Result:
     disk = disk or Disk(DISK_FILES)
     answer = ask(act, method, disk=disk)
     assert disk.open_files == []
@@ -140,7 +140,7 @@ def test_takes_the_place_of_an_earlier_body() -> None:
     assert (answer.body, answer.headers["content-type"]) == (b"hello", "text/plain; charset=utf-8")
 
 
-def missing(error: OSError) -> Exchange:
+def missing(error: OSError) -> Result:
     disk = Disk()
     disk.errors["/f"] = error
 

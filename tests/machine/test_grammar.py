@@ -56,7 +56,7 @@ ERRORS: Final = (
 ITEMS: Final = st.one_of(st.binary(max_size=5), st.text(max_size=5), st.none())
 
 
-class Exchange(RuleBasedStateMachine):
+class Result(RuleBasedStateMachine):
     """One response, from start to Finished and beyond."""
 
     @initialize(
@@ -261,6 +261,6 @@ class Exchange(RuleBasedStateMachine):
         assert self.needs(Finished)
 
 
-TestGrammar = Exchange.TestCase
+TestGrammar = Result.TestCase
 TestGrammar.settings = settings(max_examples=300, stateful_step_count=20, deadline=None)
 TestGrammar = pytest.mark.timeout(120)(TestGrammar)

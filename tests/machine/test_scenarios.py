@@ -8,7 +8,7 @@ import pytest
 
 from heaven_core import Deferred
 from heaven_core.testing import Client, Disk
-from heaven_core.testing.result import Exchange
+from heaven_core.testing.result import Result
 from tests.scenarios import SCENARIOS, files_in_memory, make_app
 from tests.table.files import MTIME
 from tests.table.kit import Log, Scenario
@@ -25,13 +25,13 @@ class Bench:
         self.disk = Disk(files_in_memory(ROOT), MTIME)
         self.client = Client(make_app(ROOT, self.log), disk=self.disk)
 
-    async def ask(self, scenario: Scenario) -> Exchange:
+    async def ask(self, scenario: Scenario) -> Result:
         ask = scenario.ask
         return await self.client.arequest(
             ask.method, scenario.path + ask.target, ask.body, headers={"x-run": scenario.name, **dict(ask.headers)}
         )
 
-    def check(self, scenario: Scenario, exchange: Exchange) -> None:
+    def check(self, scenario: Scenario, exchange: Result) -> None:
         assert [type(event).__name__ for event in exchange.events if type(event) is not Deferred] == [
             type(event).__name__ for event in scenario.events
         ]
