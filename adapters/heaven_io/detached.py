@@ -28,7 +28,7 @@ _tasks: Final[set[asyncio.Task[None]]] = set()
 class Job(Generic[R]):
     """Work begun by `begin`."""
 
-    __slots__ = ("_error", "_finished", "_late", "_results", "_what", "_work")
+    __slots__ = ("_error", "_finished", "_late", "_raised", "_results", "_what", "_work")
 
     def __init__(self, work: Callable[[], Awaitable[R]], what: str) -> None:
         self._work: Final = work
@@ -36,6 +36,7 @@ class Job(Generic[R]):
         self._finished: Final = Event()
         self._results: Final[list[R]] = []
         self._error: BaseException | None = None
+        self._raised = False  # where it was asked for
         self._late: Callable[[R], Awaitable[None]] | None = None
 
     @property
@@ -48,17 +49,20 @@ class Job(Generic[R]):
         if not self._finished.is_set():
             await self._finished.wait()
         if isinstance(self._error, Exception):
+            self._raised = True
             raise self._error
         if not self._results:
             raise RuntimeError(f"{self._what} was cut short: the event loop is closing") from self._error
         return self._results[0]
 
     def abandon(self, late: Callable[[R], Awaitable[None]]) -> None:
-        """Say that nobody will ask for the result, so that `late` gets it. An error is logged where the job is."""
+        """Say that nobody will ask for the result, so that `late` gets it; an unheard error is logged."""
         if not self._finished.is_set():
             self._late = late
         elif self._results:
             begin(partial(late, self._results[0]), self._what)
+        elif isinstance(self._error, Exception) and not self._raised:
+            log_error(self._error, self._what)
 
     async def run(self) -> None:
         """Do the work. Called once, by `begin`."""

@@ -69,7 +69,6 @@ class App(Store):
     @property
     def schema(self) -> Schemas:
         """Register what a route takes and gives: `app.schema.POST("/users", expects=NewUser, returns=User)`."""
-        self.registry.changed()
         return self.registry.schemas
 
     def GET(self, path: str, handler: RouteHandler[T], *, thread: bool = False) -> None:

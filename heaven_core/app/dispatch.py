@@ -52,8 +52,8 @@ async def respond(
     else:
         endpoint = match.endpoint
         request.params = match.params
-        plan = endpoint.plan
-        if plan is None or method != endpoint.method:
+        plan = endpoint.plan if method == endpoint.method else endpoint.head_plan
+        if plan is None:
             plan = registry.plan_of(endpoint, method)
         if not plan.certain:
             plan = plan.for_path(request.path)

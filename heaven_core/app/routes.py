@@ -24,9 +24,10 @@ class Schemas:
     Raises `ValueError` for a malformed pattern and for a second schema of the same route; else as `Schema` does.
     """
 
-    __slots__ = ("_schemas",)
+    __slots__ = ("_changed", "_schemas")
 
-    def __init__(self) -> None:
+    def __init__(self, changed: Callable[[], None]) -> None:
+        self._changed: Final = changed
         self._schemas: Final[dict[tuple[str, str], Schema]] = {}
 
     def GET(self, path: str, *, expects: object = None, returns: object = None) -> None:
@@ -70,6 +71,7 @@ class Schemas:
         if expects is None and returns is None:
             raise ValueError(f"the schema of {method} {path} says nothing: give expects=, returns= or both")
         self._schemas[key] = Schema(expects, returns)
+        self._changed()
 
 
 Handler: TypeAlias = Callable[[Request[object], Response, Context], object]
@@ -79,9 +81,12 @@ ErrorKey: TypeAlias = int | type[Exception]
 
 @final
 class Endpoint:
-    """A route: its handler, and what has to happen around it. `plan` and `schema` are found when first needed."""
+    """A route: its handler, and what has to happen around it. `plan` and `schema` are found when first needed.
 
-    __slots__ = ("async_handler", "handler", "method", "pattern", "plan", "schema", "stream", "thread")
+    `head_plan` is that of HEAD on a GET route, since a hook may be scoped to HEAD alone.
+    """
+
+    __slots__ = ("async_handler", "handler", "head_plan", "method", "pattern", "plan", "schema", "stream", "thread")
 
     def __init__(self, method: str, pattern: Pattern, handler: Handler, stream: bool, thread: bool) -> None:
         self.method: Final = method
@@ -91,6 +96,7 @@ class Endpoint:
         self.stream: Final = stream
         self.thread: Final = thread
         self.plan: Plan | None = None
+        self.head_plan: Plan | None = None
         self.schema: Schema | None = None
 
 
@@ -111,7 +117,7 @@ class Registry:
         self.max_body_size: Final = max_body_size
         self.router: Final[Router[Endpoint]] = Router()
         self.hooks: Final = HookTable()
-        self.schemas: Final = Schemas()
+        self.schemas: Final = Schemas(self.changed)
         self.error_handlers: Final[dict[ErrorKey, Handler]] = {}
         self._endpoints: Final[list[Endpoint]] = []
 
@@ -136,14 +142,16 @@ class Registry:
     def changed(self) -> None:
         """A hook or schema has come: what was found for the routes so far no longer holds."""
         for endpoint in self._endpoints:
-            endpoint.plan = None
+            endpoint.plan = endpoint.head_plan = None
 
     def plan_of(self, endpoint: Endpoint, method: str) -> Plan:
         """The hooks of a route, resolved at the first request after a registration."""
         endpoint.schema = self.schemas.find(endpoint.method, endpoint.pattern.text)
         plan = self.hooks.plan(endpoint.pattern, method)
-        if method == endpoint.method:  # not HEAD on a GET route: a hook may be scoped to HEAD alone
+        if method == endpoint.method:
             endpoint.plan = plan
+        else:
+            endpoint.head_plan = plan
         return plan
 
     def error_handler(self, error: Exception, status: int) -> Handler | None:

@@ -90,6 +90,8 @@ def parse_http_date(text: str, now: float) -> int | None:
         return None
     if not two_digits and _DAYS[when.weekday()] != match["weekday"]:
         return None
+    if when == date.max and seconds == _SECONDS_A_DAY:
+        return None  # the second after the last that an HTTP-date can name
     return (when.toordinal() - _EPOCH) * _SECONDS_A_DAY + seconds
 
 

@@ -56,8 +56,8 @@ class Machine(Generic[S]):
     """
 
     __slots__ = (
-        "_adopt", "_announced", "_calls", "_exchange", "_left", "_lookup", "_open_files", "_pending", "_draft",
-        "_rest", "_sent", "_state", "_stream", "_stream_lines", "_unclosed", "need",
+        "_adopt", "_announced", "_calls", "_draft", "_exchange", "_left", "_lookup", "_need", "_open_files", "_pending",
+        "_rest", "_sent", "_state", "_stream", "_stream_lines", "_unclosed",
     )  # fmt: skip
 
     def __init__(
@@ -86,7 +86,7 @@ class Machine(Generic[S]):
         self._open_files = 0
         self._unclosed: tuple[S, ...] = ()
         self._calls: Sequence[DeferredCall] | None = None
-        self.need: Need[S]  # from start() on, never None
+        self._need: Need[S] | None = None  # before start()
 
     def start(self) -> Events:
         """Begin. Raises `LocalProtocolError` the second time, as each method does out of turn."""
@@ -130,7 +130,7 @@ class Machine(Generic[S]):
         self._stream = source
         self._stream_lines = fields
         self._state = states.HEADING
-        self.need = NextItem(self._unclosed[0], source.head_timeout, source.sse)
+        self._need = NextItem(self._unclosed[0], source.head_timeout, source.sse)
         return ()
 
     def opened(self, info: FileInfo) -> Events:
@@ -170,7 +170,7 @@ class Machine(Generic[S]):
             return self._fail(error, "headers")
         if type(step) is not Ask:
             return self._hand_out(step)
-        self._state, self.need = step.state, step.need
+        self._state, self._need = step.state, step.need
         return ()
 
     def _fail(self, error: BaseException, where: str) -> Events:
@@ -206,7 +206,7 @@ class Machine(Generic[S]):
         if self._left == 0:
             # The client has all of the body, and may go before the stream has said that it has ended.
             self._state = states.FULFILLING
-            self.need = Deliver()
+            self._need = Deliver()
         return events
 
     def exhausted(self) -> Events:
@@ -290,7 +290,7 @@ class Machine(Generic[S]):
         source = self._stream
         assert source is not None  # what was promised was promised for it
         self._state = states.FULFILLED
-        self.need = NextItem(self._unclosed[0], None, source.sse)
+        self._need = NextItem(self._unclosed[0], None, source.sse)
         return ()
 
     def _absorb(self) -> Events:
@@ -314,7 +314,7 @@ class Machine(Generic[S]):
         begin(self._exchange, start)
         self._stream_lines = NO_FIELDS  # a stream may last for hours
         self._state = states.STREAMING
-        self.need = NextItem(self._unclosed[0], source.heartbeat, source.sse)
+        self._need = NextItem(self._unclosed[0], source.heartbeat, source.sse)
         self._pending = size
         return (start, Chunk(data)) if size else (start,)
 
@@ -325,6 +325,14 @@ class Machine(Generic[S]):
         self.report(error, "stream")
         self._draft.break_off(error)
         return self._last(Reset())
+
+    @property
+    def need(self) -> Need[S]:
+        """What the machine waits for. Raises `LocalProtocolError` before `start`, which it waits for then."""
+        need = self._need
+        if need is None:
+            raise LocalProtocolError("need was read before start(): the machine waits for nothing else yet")
+        return need
 
     @property
     def state(self) -> str:
@@ -366,7 +374,7 @@ class Machine(Generic[S]):
 
     def closed(self, error: BaseException | None = None) -> Events:
         """The file or stream has been closed, or given up; `error` is what closing it raised."""
-        need = self.need if self._state != states.IDLE and self._state != states.IDLE_LEFT else None
+        need = self._need
         if type(need) is CloseFile:
             self._open_files -= 1
         elif type(need) is CloseStream:
@@ -409,7 +417,7 @@ class Machine(Generic[S]):
             self._sent += min(max(sent, 0), self._announced)
             self._decide("disconnected")
             events = self._wind_up()
-            self._state = states.FINISHED_LEFT if type(self.need) is Finished else states.CLOSING_LEFT
+            self._state = states.FINISHED_LEFT if type(self._need) is Finished else states.CLOSING_LEFT
             return events
         return ()
 
@@ -422,14 +430,14 @@ class Machine(Generic[S]):
                 self._announced = event.count
                 self._rest = events[index + 1 :]
                 self._state = states.SENDING
-                self.need = Deliver()
+                self._need = Deliver()
                 return tuple(events[: index + 1])
         return self._last(*events)
 
     def _last(self, *events: Event) -> Events:
         """Hand out the end of the response; believe in it when it has been delivered."""
         self._state = states.ENDING
-        self.need = Deliver()
+        self._need = Deliver()
         return events
 
     def _decide(self, kind: OutcomeKind) -> None:
@@ -449,11 +457,11 @@ class Machine(Generic[S]):
 
     def _ask_to_close(self) -> bool:
         if self._open_files:
-            self.need = CloseFile()
+            self._need = CloseFile()
         elif self._unclosed:
-            self.need = CloseStream(self._unclosed[0])
+            self._need = CloseStream(self._unclosed[0])
         else:
-            self.need = Finished(self._outcome())
+            self._need = Finished(self._outcome())
             return False
         return True
 
@@ -470,10 +478,10 @@ class Machine(Generic[S]):
 
     def _out_of_turn(self, call: str) -> NoReturn:
         """Poison the machine. Its deferred work is lost with it: nobody can say what the driver has done."""
-        state = self._state
-        need = self.need if state != states.IDLE and state != states.IDLE_LEFT else "start()"
+        # By its kind alone: a need may hold a stream of the application's, or an outcome with the last message.
+        need = "start()" if self._need is None else type(self._need).__name__
         error = LocalProtocolError(
-            f"{call} was called in state {states.NAMES[state]}, when the machine waits for {need!r}; "
+            f"{call} was called in state {self.state}, when the machine waits for {need}; "
             "after this only what is open can be closed"
         )
         self._draft.break_off(error)

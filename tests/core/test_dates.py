@@ -198,3 +198,13 @@ def test_an_rfc_850_date_within_the_window_reads_back(timestamp: int) -> None:
 def test_no_text_makes_the_reader_fail(text: str) -> None:
     """RFC 9110 §13.1.3: a date that is not one is ignored, so reading it never raises."""
     parse_http_date(text, NOW)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Fri, 31 Dec 9999 23:59:60 GMT", "Fri Dec 31 23:59:60 9999"],
+)
+def test_a_leap_second_that_leads_beyond_the_last_year_is_no_date(text: str) -> None:
+    """Whatever is read can be written."""
+    assert parse_http_date(text, NOW) is None
+    assert parse_http_date(text.replace(":60", ":59"), NOW) == 253_402_300_799

@@ -328,3 +328,10 @@ def test_any_body_can_be_given_a_name() -> None:
 
     assert served(act).headers["content-disposition"] == 'attachment; filename="table.csv"'
     assert served(lambda res: res.disposition("a", inline=True)).headers["content-disposition"].startswith("inline")
+
+
+def test_a_last_modified_beyond_what_a_date_can_say_is_none() -> None:
+    """The leap second at the end of the year 9999, which a handler may have set as a header."""
+    response = Response()
+    response.headers = "Last-Modified", "Fri, 31 Dec 9999 23:59:60 GMT"
+    assert response.last_modified is None

@@ -119,7 +119,7 @@ async def test_so_is_one_of_the_taker(caplog: pytest.LogCaptureFixture) -> None:
     assert caplog.messages == ["error in the work"]
 
 
-async def test_abandoning_a_job_that_failed_does_nothing(caplog: pytest.LogCaptureFixture) -> None:
+async def test_abandoning_a_job_whose_error_was_raised_does_nothing(caplog: pytest.LogCaptureFixture) -> None:
     work, late = Work(ValueError("broken")), Late()
     job = begin(work, "work")
     work.open.set()
@@ -128,6 +128,18 @@ async def test_abandoning_a_job_that_failed_does_nothing(caplog: pytest.LogCaptu
     job.abandon(late)
     await anyio.wait_all_tasks_blocked()
     assert (late.got, caplog.records) == ([], [])
+
+
+async def test_an_error_that_was_there_already_and_nobody_has_heard_of_is_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    work, late = Work(ValueError("broken")), Late()
+    job = begin(work, "work")
+    work.open.set()
+    while not job.finished:
+        await anyio.sleep(0)
+    job.abandon(late)
+    assert (late.got, [record.getMessage() for record in caplog.records]) == ([], ["error in work"])
 
 
 def test_when_the_loop_closes_nobody_is_left_waiting() -> None:

@@ -13,7 +13,7 @@ from heaven_core import Entry, FileInfo, LocalProtocolError, Machine, Request, R
 from heaven_core.machine.states import INPUTS, NAMES, STATES, TRANSITIONS
 from heaven_core.message.bodies import AnyIterable, DirectorySource, FileSource
 from heaven_core.message.response import draft_of
-from heaven_core.protocol.needs import CloseFile, CloseStream, Finished
+from heaven_core.protocol.needs import CloseFile, CloseStream, Finished, NextItem
 from heaven_core.testing import Clock
 
 Body = Callable[[Response], None]
@@ -269,6 +269,28 @@ def test_a_call_out_of_turn_names_the_call_the_state_and_the_need() -> None:
     machine = _machine(_stream, "GET", [CALLS["start"][0]])
     with pytest.raises(LocalProtocolError, match=r"opened was called in state HEADING.*NextItem"):
         machine.opened(FileInfo(1, 0))
+
+
+def test_a_second_call_out_of_turn_does_not_repeat_the_message_of_the_first() -> None:
+    machine = _machine(_stream, "GET", [CALLS["start"][0]])
+    messages: list[str] = []
+    for _ in range(4):
+        with pytest.raises(LocalProtocolError) as raised:
+            machine.opened(FileInfo(1, 0))
+        messages.append(str(raised.value))
+        if type(machine.need) is CloseStream:
+            machine.closed()
+    assert "in state BROKEN, when the machine waits for Finished;" in messages[-1]
+    assert max(map(len, messages)) < 150
+
+
+def test_the_need_before_start_is_start_itself() -> None:
+    """Reading it is no answer out of turn: the machine goes on."""
+    machine = _machine(_stream, "GET", [])
+    with pytest.raises(LocalProtocolError, match=r"need was read before start\(\)"):
+        _ = machine.need
+    machine.start()
+    assert type(machine.need) is NextItem
 
 
 def test_a_call_before_start_says_that_start_is_missing() -> None:
