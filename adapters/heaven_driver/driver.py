@@ -46,6 +46,12 @@ _CANCELLED_BETWEEN: Final = (
 )
 
 
+# How far it has come.
+_DRIVING: Final = 0
+_DECIDED: Final = 1  # a tick has found the head impossible and sent a 500 instead, so that no item matters any more
+_CANCELLED: Final = 2
+
+
 @final
 class Driver:
     """One response on its way to its wire, from the machine's first event to its last.
@@ -53,7 +59,7 @@ class Driver:
     `group` is for what goes on beside that on trio; on asyncio there is none.
     """
 
-    __slots__ = ("_cancelled", "_closing_limit", "_machine", "_outbox", "_streams", "group")
+    __slots__ = ("_closing_limit", "_machine", "_outbox", "_stage", "_streams", "group")
 
     def __init__(
         self,
@@ -68,7 +74,7 @@ class Driver:
         self._outbox: Final = Outbox(wire, peer, tell)
         self._streams: Final = streams
         self._closing_limit: Final = closing_limit
-        self._cancelled = False
+        self._stage = _DRIVING
         self.group: TaskGroup | None = None
 
     @property
@@ -79,7 +85,7 @@ class Driver:
     async def give_up(self, error: BaseException) -> bool:
         """`error` came out of `drive`: close what is open. Whether it was a cancellation that is taken back since."""
         machine = self._machine
-        self._cancelled = True
+        self._stage = _CANCELLED
         events = self._leave()
         if type(machine.need) in (OpenFile, UseFile, ListDirectory):
             events += machine.open_failed(error)  # what is opened too late closes itself
@@ -124,7 +130,13 @@ class Driver:
                     except Exception as error:
                         events = self._stopped(error)
                     else:
-                        events = self._took(item)
+                        # PERF: no call of its own (benchmarks/chunks.py). By another name than `outbox`: what was known
+                        # of that before the await may be stale, and type checkers don't know.
+                        now = self._outbox
+                        if now.broken is None and not now.lost and not now.peer.gone and self._stage == _DRIVING:
+                            events = machine.produced(item)
+                        else:
+                            events = self._took(item)
                         del item
                         if len(events) == 1 and type(events[0]) is Chunk:
                             # One chunk, as nearly always: a tenth of what it costs less than in `perform`.
@@ -164,7 +176,7 @@ class Driver:
         except (KeyboardInterrupt, SystemExit):
             raise
         except BaseException as error:
-            if not self._cancelled:
+            if self._stage != _CANCELLED:
                 raise
             return error  # once more: it is left to itself, so that the rest is still closed and deferred work runs
 
@@ -190,9 +202,8 @@ class Driver:
         return self._machine.listed(entries)
 
     def _took(self, item: object) -> tuple[Event, ...]:
-        outbox = self._outbox
-        calm = outbox.broken is None and not outbox.lost and not outbox.peer.gone
-        events = () if calm else self._meanwhile()
+        """The item has come, and something else has happened meanwhile."""
+        events = self._meanwhile()
         machine = self._machine
         return machine.produced(item) if type(machine.need) is NextItem else events
 
@@ -206,7 +217,7 @@ class Driver:
             return self._leave()
         ended = isinstance(error, StopAsyncIteration)
         events = self._meanwhile()
-        if not ended and not woken and not self._is_decided():
+        if not ended and not woken and self._stage != _DECIDED:
             return events + machine.stream_failed(error)
         if type(machine.need) is not NextItem:
             return events
@@ -228,10 +239,6 @@ class Driver:
         outbox.give_up()
         return events
 
-    def _is_decided(self) -> bool:
-        """A tick has found the head impossible and sent a 500 instead, so that the item does not matter."""
-        return type(self._machine.need) is Deliver
-
     async def tick(self) -> float | None:
         """See `Ticking`."""
         outbox = self._outbox
@@ -241,7 +248,10 @@ class Driver:
             outbox.broken = error  # the server's, for the owner to raise: it is not the stream that has failed
             return None
         need = self._machine.need
-        if outbox.lost or type(need) is not NextItem:
+        if type(need) is not NextItem:
+            self._stage = _DECIDED
+            return None
+        if outbox.lost:
             return None
         return math.inf if need.timeout is None else need.timeout
 

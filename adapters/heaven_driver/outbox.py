@@ -74,7 +74,7 @@ class Outbox:
     def give_up(self) -> None:
         """Forget what was kept: nothing will be sent any more."""
         self._kept = None
-        self.lost = False
+        self.lost = self.sending = False
 
     async def perform(self, events: tuple[Event, ...]) -> None:
         """Perform all of them, in order, or up to the one that can't be sent: then the response is `lost`."""
@@ -109,18 +109,36 @@ class Outbox:
 
     def put(self, chunk: Chunk, ended: bool) -> Awaitable[None] | None:
         """Send a chunk, or keep it where it may go out with later ones. What is returned has to be awaited."""
-        size = len(chunk.data)
+        data = chunk.data
+        size = len(data)
         if self._left is not None:
             self._left -= size
         kept = self._kept
-        if self._bursting and not ended and self._left != 0 and size <= _SMALL and self._keep(chunk, size):
-            return None
-        if kept is None:
-            return self._send_body((chunk,), ended, size)
-        if size > _SMALL or self._kept_weight + size > _TOGETHER:
-            return self._send_after_kept(kept, chunk, ended, size)
-        kept.append(chunk)
-        return self._send_body(kept, ended, size)
+        if self._bursting and size <= _SMALL and not ended and self._left != 0:
+            now = monotonic()
+            slow = now > self._slow_at
+            self._slow_at = now + _SLOW
+            weight = self._kept_weight + size + _KEPT_WEIGHT
+            if not slow and weight <= _TOGETHER:
+                if kept is None:
+                    self._kept = [chunk]
+                else:
+                    kept.append(chunk)
+                self._kept_weight = weight
+                return None
+        if kept is not None:
+            if size > _SMALL or self._kept_weight + size > _TOGETHER:
+                return self._send_after_kept(kept, chunk, ended, size)
+            kept.append(chunk)
+            return self._send_body(kept, ended, size)
+        # One by itself, as `_send_body` would send it: a call and a list less for each chunk (benchmarks/chunks.py).
+        self.sending = True
+        waiting: Awaitable[None] | None = None
+        try:
+            waiting = self._wire.send_body((data,), ended)
+        except OSError:
+            self.lost = True
+        return self._sent((chunk,), ended, size) if waiting is None else self._wait(waiting, (chunk,), ended, size)
 
     async def flush(self) -> bool:
         """Send what was kept, with nothing after it. Whether anything more can be sent."""
@@ -132,19 +150,6 @@ class Outbox:
             except Exception as error:
                 self.broken = error  # the server's, for the owner to raise: it is not the stream that has failed
         return not self.lost and self.broken is None
-
-    def _keep(self, chunk: Chunk, size: int) -> bool:
-        now = monotonic()
-        slow = now > self._slow_at
-        self._slow_at = now + _SLOW
-        weight = self._kept_weight + size + _KEPT_WEIGHT
-        if slow or weight > _TOGETHER:
-            return False
-        if self._kept is None:
-            self._kept = []
-        self._kept.append(chunk)
-        self._kept_weight = weight
-        return True
 
     async def _send_after_kept(self, kept: list[Chunk], chunk: Chunk, ended: bool, size: int) -> None:
         try:
@@ -186,8 +191,6 @@ class Outbox:
             await waiting
         except OSError:
             self.lost = True
-        finally:
-            self.sending = False
         turn = self._sent(chunks, ended, size)
         if turn is not None:
             await turn
