@@ -115,61 +115,97 @@ def drive(
     """Drive a machine from its start to its end. See `serve`; `tell` hears of each event when it has been performed."""
     files: list[BlockingFile] = []
     steps = steps_of(machine, _SystemDisk(), files)
-    passing: BaseException | None = None  # what passes through, when everything has been closed
+    passing = _Passing()
     try:
         step: Step[Stream] = next(steps)
         while True:
             if type(step) is NextItem:
-                try:
-                    item = step.stream.next(step.timeout)
-                except Exception as raised:
-                    step = steps.throw(raised)
-                except BaseException as raised:
-                    passing = raised
-                    step = steps.throw(ClientDisconnected("the step of the stream was ended from outside"))
-                else:
-                    step = steps.send(item)
+                step = _take_item(steps, step, passing)
                 continue
             if type(step) is CloseStream:
-                try:
-                    step.stream.close()
-                except BaseException as raised:
-                    passing = passing if isinstance(raised, Exception) else raised
-                    step = steps.send(raised)
-                else:
-                    step = steps.send(None)
+                step = steps.send(_close(step.stream, passing))
                 continue
             answer: Sent | Gone | None = None
-            sent = 0
             try:
                 if type(step) is Deferred:
                     defer(step.calls)
                 elif type(step) is FileRange:
-                    left = _without_reading(send_file, files[-1], step)
-                    answer = None if left is None else Sent(left)
-                    while answer is None:
-                        data = _read(files[-1], step.offset + sent, step.count - sent)
-                        if data and isinstance(data, bytes):
-                            yield Chunk(data)
-                            sent += len(data)
-                        else:
-                            answer = Sent(sent, data or None)
-                elif passing is None:  # nothing but deferred work follows it
+                    answer = yield from _send_range(files[-1], step, send_file, passing)
+                else:
                     yield step
             except BaseException as raised:
-                answer = Gone(sent)
-                passing = passing if isinstance(raised, OSError) else raised
-            else:
-                if tell is not None:
-                    tell(step)
+                answer = Gone(passing.sent)
+                passing.take(raised)
+            if tell is not None and type(answer) is not Gone:
+                tell(step)
             step = steps.send(answer)
     except StopIteration as ended:
         outcome: Outcome = ended.value
         if tell is not None:
             tell(outcome)
-        if passing is not None and not isinstance(passing, GeneratorExit):
-            raise passing from None
+        if passing.error is not None:
+            raise passing.error from None
         return outcome
+
+
+@final
+class _Passing:
+    """What is left when the wire fails: `sent` bytes of a `FileRange` under way have gone.
+
+    `error` passes through, once everything is closed: the end of the process, or what the server has thrown in.
+    """
+
+    __slots__ = ("error", "sent")
+
+    def __init__(self) -> None:
+        self.error: BaseException | None = None
+        self.sent = 0
+
+    def take(self, raised: BaseException) -> None:
+        """Keep it, unless it says no more than that the client has left."""
+        if not isinstance(raised, (GeneratorExit, OSError)):
+            self.error = raised
+
+
+def _take_item(
+    steps: Generator[Step[Stream], object, Outcome], need: NextItem[Stream], passing: _Passing
+) -> Step[Stream]:
+    try:
+        item = need.stream.next(need.timeout)
+    except Exception as raised:
+        return steps.throw(raised)
+    except BaseException as raised:
+        passing.take(raised)
+        return steps.throw(ClientDisconnected("the step of the stream was ended from outside"))
+    return steps.send(item)
+
+
+def _close(stream: Stream, passing: _Passing) -> BaseException | None:
+    try:
+        stream.close()
+    except BaseException as raised:
+        if not isinstance(raised, Exception):
+            passing.take(raised)
+        return raised
+    return None
+
+
+def _send_range(
+    file: BlockingFile, event: FileRange, send_file: SendFile | None, passing: _Passing
+) -> Generator[Chunk, None, Sent]:
+    """Have it sent without reading it, or read it. How many bytes have left is `passing.sent` meanwhile."""
+    left = _without_reading(send_file, file, event)
+    if left is not None:
+        return Sent(left)
+    sent = 0
+    while data := _read(file, event.offset + sent, event.count - sent):
+        if not isinstance(data, bytes):
+            return Sent(sent, data)
+        passing.sent = sent
+        yield Chunk(data)
+        sent += len(data)
+    passing.sent = 0
+    return Sent(sent)
 
 
 def respond(app: App, request: Request[object], response: Response, runtime: Runtime) -> None:

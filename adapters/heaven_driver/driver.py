@@ -104,7 +104,7 @@ class Driver:
         if stepper is not None:
             stepper.stop()
 
-    async def drive(self, events: tuple[Event, ...] | None = None) -> None:
+    async def drive(self, events: tuple[Event, ...] | None = None) -> None:  # noqa: C901, PLR0912, PLR0915  # an arm a need
         """Drive the machine to its end: from its start, or from these events on."""
         machine = self._machine
         outbox = self._outbox

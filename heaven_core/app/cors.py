@@ -20,7 +20,7 @@ _ORIGIN: Final = re.compile(r"([a-z][0-9a-z+.-]*)://(?:\[[0-9a-f:.]+\]|[0-9a-z._
 _DEFAULT_PORTS: Final = {"http": "80", "https": "443"}
 
 
-def cors(
+def cors(  # noqa: C901  # half of it is the hook that it returns
     *,
     origins: Sequence[str] | Literal["*"],
     methods: Sequence[str] | Literal["*"] = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"),

@@ -28,7 +28,7 @@ __all__ = ["InThread", "respond"]
 InThread: TypeAlias = Callable[[Callable[[], object]], Awaitable[object]]
 
 
-async def respond(
+async def respond(  # noqa: C901, PLR0912, PLR0915  # one coroutine a request: each part of its own would be a call more
     registry: Registry,
     request: Request[object],
     draft: Draft,

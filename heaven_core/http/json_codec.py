@@ -113,7 +113,7 @@ class _Encode(Protocol):
 
 
 class _MakeEncoder(Protocol):
-    def __call__(
+    def __call__(  # noqa: PLR0917  # the standard library's
         self,
         markers: None,
         default: Callable[[object], object],

@@ -102,7 +102,9 @@ Step: TypeAlias = Event | NextItem[S] | CloseStream[S]
 """
 
 
-def steps_of(machine: Machine[S], disk: Disk[F], files: list[F]) -> Generator[Step[S], object, Outcome]:
+def steps_of(  # noqa: C901, PLR0912  # an arm for each need
+    machine: Machine[S], disk: Disk[F], files: list[F]
+) -> Generator[Step[S], object, Outcome]:
     """Drive `machine` to its end, and return the outcome. `files` are those that are open: the last one is in use.
 
     Raises what opening raises that is no `Exception`, and `LocalProtocolError` for answers out of turn.

@@ -88,7 +88,7 @@ class Machine(Generic[S]):
         self._calls: Sequence[DeferredCall] | None = None
         self._need: Need[S] | None = None  # before start()
 
-    def start(self) -> Events:
+    def start(self) -> Events:  # noqa: PLR0911  # a return for each way in which a response may begin
         """Begin. Raises `LocalProtocolError` the second time, as each method does out of turn."""
         state = self._state
         if state != states.IDLE and state != states.IDLE_LEFT:

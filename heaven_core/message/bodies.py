@@ -94,7 +94,7 @@ class FileSource:
         "last_modified", "otherwise", "path", "precompressed", "within",
     )  # fmt: skip
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # what `res.file` takes, and `app.files` besides
         self,
         file: object,
         filename: str | None = None,
@@ -190,6 +190,7 @@ class StreamSource:
         sse: bool,
         heartbeat: float | None,
         head_timeout: float | None,
+        *,
         thread: str = "any",
         at_shutdown: bytes = b"",
     ) -> None:

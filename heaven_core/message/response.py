@@ -180,7 +180,9 @@ class Response:
         if head_timeout is None:
             head_timeout = 0.1 if sse else 1.0
         beat = heartbeat if sse else None
-        draft.set_source(StreamSource(source, chosen, length, sse, beat, head_timeout, thread, goodbye))
+        draft.set_source(
+            StreamSource(source, chosen, length, sse, beat, head_timeout, thread=thread, at_shutdown=goodbye)
+        )
 
     def redirect(self, location: str, status: int = 307, permanent: bool = False, local: bool = False) -> None:
         """Send the client to `location` (RFC 9110 §15.4): 307, 308 if `permanent`, else the status given.

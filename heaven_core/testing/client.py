@@ -114,7 +114,11 @@ class Client:
         await self.app.respond(request, response, runtime)
         machine = Machine(response, request, runtime, Pulled, exchange.notes.append)
         tell = partial(self.app.observers.tell, request, runtime=runtime)
-        await Driver(self.app, runtime, tell, self.disk, machine, exchange, leave_after, shut_down_after).run()
+        driver = Driver(
+            self.app, runtime, tell, self.disk, machine, exchange,
+            leave_after=leave_after, shut_down_after=shut_down_after,
+        )  # fmt: skip
+        await driver.run()
         exchange.outcome = response.outcome
         for awaitable in waiting:
             await awaitable

@@ -85,6 +85,7 @@ class Driver:
         disk: Disk,
         machine: Machine[Pulled],
         exchange: Result,
+        *,
         leave_after: int | None,
         shut_down_after: int | None,
     ) -> None:

@@ -144,7 +144,7 @@ def by_the_machine(response: Response, method: str, client_stays: bool) -> Came:
 @example(200, [], "hello", [], False, "returns", "GET", True)
 @example(200, [("Content-Length", "3")], "hello", ["always"], False, "returns", "GET", True)
 @example(304, [("ETag", '"1"'), ("Last-Modified", "x")], {"a": 1}, ["always"], True, "returns", "HEAD", False)
-def test_the_fast_lane_and_the_machine_lead_to_the_same(
+def test_the_fast_lane_and_the_machine_lead_to_the_same(  # noqa: PLR0917  # what Hypothesis draws
     status: int,
     lines: list[tuple[str, str]],
     body: object,

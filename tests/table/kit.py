@@ -181,7 +181,7 @@ class Table:
     def __init__(self) -> None:
         self.scenarios: Final[list[Scenario]] = []
 
-    def add(
+    def add(  # noqa: PLR0913  # a column each
         self,
         events: tuple[Event, ...],
         ask: Ask = Ask(),
@@ -217,7 +217,7 @@ class Table:
 
         return decorate
 
-    def put(
+    def put(  # noqa: PLR0913  # a column each
         self,
         name: str,
         handler: Handler,
