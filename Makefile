@@ -13,7 +13,7 @@ ROOMS := heaven_core adapters tests benchmarks examples tools
 CODE := $(foreach room,$(ROOMS),$(if $(wildcard $(room)/*.py $(room)/*/*.py),$(room)))
 STUBS := h11 aiofiles
 
-.PHONY: help demo test check-fast fast-rules fast-tests lint types imports tests format states bench bench-files bench-events dev-env demo-env clean
+.PHONY: help demo test check-fast fast-rules fast-tests lint types imports tests format states compiled bench bench-files bench-events dev-env demo-env clean
 
 help:
 	@echo "make demo         the showcase at http://127.0.0.1:8000/ (PORT=8001 changes the port); Ctrl-C stops it"
@@ -26,6 +26,7 @@ help:
 	@echo "make tests        pytest with branch coverage; heaven_core must have 100%"
 	@echo "make format       lets ruff format the code and repair what it can"
 	@echo "make states       draws docs/states.md anew, from heaven_core/machine/states.py"
+	@echo "make compiled     compiles the core with mypyc in a scratch folder and runs its tests on that; takes two minutes"
 	@echo "make bench        prints what things cost, as ratios (benchmarks/README.md); takes a minute, gates nothing"
 	@echo "make bench-files  the same for downloads, beside nginx and Starlette; takes two minutes"
 	@echo "make bench-events the same for chunks and event streams, beside Starlette and sse-starlette; takes two minutes"
@@ -75,6 +76,10 @@ format: dev-env
 
 states: dev-env
 	PYTHONPATH=. $(PY) tools/draw_states.py
+
+# No compiled wheel is published yet. Needs a C compiler.
+compiled: dev-env
+	$(PY) tools/compile_core.py
 
 # Nothing else should run meanwhile.
 bench: dev-env

@@ -25,6 +25,7 @@ __all__ = [
     "ResponseStarted",
     "UnprocessableContent",
     "UnsupportedMediaType",
+    "UnwritableError",
 ]
 
 
@@ -112,3 +113,8 @@ class UnprocessableContent(ClientError):
     def __init__(self, detail: str, problems: list[dict[str, str]]) -> None:
         super().__init__(detail)
         self.problems = problems
+
+
+@final
+class UnwritableError(TypeError):
+    """An object of a type that is not written as JSON. Never leaves the core."""

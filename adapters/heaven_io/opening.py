@@ -34,6 +34,7 @@ class OpenedFile(Record):
     """An open regular file: descriptor, size in bytes, modification time in nanoseconds since the epoch."""
 
     __slots__ = ("fd", "size", "mtime_ns")
+    __match_args__ = ("fd", "size", "mtime_ns")
 
     def __init__(self, fd: int, size: int, mtime_ns: int) -> None:
         self.fd: Final = fd

@@ -15,7 +15,7 @@ from heaven_core._checks import check_str
 __all__ = ["content_disposition"]
 
 _CONTROLS: Final = re.compile("[\x00-\x1f\x7f-\x9f]")
-_SURROGATES: Final = re.compile("[\ud800-\udfff]")
+_SURROGATES: Final = re.compile(r"[\ud800-\udfff]")
 # What every client reads alike inside a quoted-string. Some unescape a backslash and some don't, and some
 # decode %XX there (RFC 6266 Appendix D), so a name with one of those, or with a quote, is not plain.
 _PLAIN: Final = re.compile(r"[ !#$&-\[\]-~]*")

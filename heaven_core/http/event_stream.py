@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Final, final
 
 from heaven_core._checks import check_int, check_str
-from heaven_core._record import Record
+from heaven_core._typing import override
 from heaven_core.http.json_codec import encode_json
 from heaven_core.http.text_codec import encode_text
 
@@ -24,7 +24,7 @@ _NOT_IN_ID: Final = "\r\n\0"  # browsers ignore an id with NUL
 
 
 @final
-class ServerSentEvent(Record):
+class ServerSentEvent:
     """One event with more than data. `None` leaves a field off.
 
     `data` is `str` or `bytes` (UTF-8), else it is encoded, as JSON by default. `event` is the name that
@@ -36,6 +36,7 @@ class ServerSentEvent(Record):
     """
 
     __slots__ = ("data", "event", "id", "retry", "comment")
+    __match_args__ = ("data", "event", "id", "retry", "comment")
 
     def __init__(
         self,
@@ -58,6 +59,24 @@ class ServerSentEvent(Record):
         self.id: Final = id
         self.retry: Final = retry
         self.comment: Final = comment
+
+    # Not a Record, which would be compiled: an interpreted class can't inherit from a compiled one, and this module
+    # stays interpreted (tools/compile_core.py), for the sake of its messages.
+
+    def _values(self) -> tuple[object, ...]:
+        return (self.data, self.event, self.id, self.retry, self.comment)
+
+    @override
+    def __repr__(self) -> str:
+        return f"ServerSentEvent({', '.join(repr(value) for value in self._values())})"
+
+    @override
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ServerSentEvent) and self._values() == other._values()
+
+    @override
+    def __hash__(self) -> int:
+        return hash(self._values())
 
 
 def _check_retry(retry: int) -> None:

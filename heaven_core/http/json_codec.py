@@ -19,7 +19,7 @@ from enum import Enum
 from typing import Final, NoReturn, Protocol, TypeGuard
 from uuid import UUID
 
-from heaven_core.errors import BadRequest, UnsupportedMediaType
+from heaven_core.errors import BadRequest, UnsupportedMediaType, UnwritableError
 from heaven_core.http.text_codec import describe_surrogate
 
 __all__ = ["check_constants", "check_json_type", "encode_json", "no_json"]
@@ -55,10 +55,6 @@ def encode_json(value: object) -> bytes:
         raise TypeError("$ is nested too deeply for JSON") from None
 
 
-class _UnwritableError(TypeError):
-    """Of a type that is not written as JSON."""
-
-
 def _is_dict(value: object) -> TypeGuard[dict[object, object]]:
     return isinstance(value, dict)
 
@@ -87,7 +83,7 @@ def _builtin(value: object) -> object:
     if is_dataclass(value) and not isinstance(value, type):
         found = ((field.name, _attribute(value, field.name)) for field in fields(value))
         return {name: content for name, content in found if content is not _MISSING}
-    raise _UnwritableError
+    raise UnwritableError
 
 
 def _attribute(value: object, name: str) -> object:
@@ -160,7 +156,7 @@ def _plain(value: object, path: str, parents: set[int]) -> object:
     else:
         try:
             inner = _builtin(value)
-        except _UnwritableError:
+        except UnwritableError:
             raise TypeError(_refusal(path, value)) from None
         except (TypeError, ValueError) as error:  # of a property in place of a field, or of a tzinfo
             raise TypeError(f"{path}, of type {type(value).__name__}, can't be read: {error}") from error

@@ -154,6 +154,7 @@ class Coding(Record):
     """`name` is what Content-Encoding says, `suffix` what a file so encoded has after its name."""
 
     __slots__ = ("name", "suffix")
+    __match_args__ = ("name", "suffix")
 
     def __init__(self, name: str, suffix: str) -> None:
         self.name: Final = name

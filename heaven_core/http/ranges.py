@@ -120,6 +120,7 @@ class Partial(Record):
     """
 
     __slots__ = ("pieces", "length", "content_range", "content_type")
+    __match_args__ = ("pieces", "length", "content_range", "content_type")
 
     def __init__(
         self,

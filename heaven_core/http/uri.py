@@ -28,7 +28,7 @@ _ILLEGAL: Final = re.compile(r"%(?![0-9A-Fa-f]{2})|[^A-Za-z0-9\-._~!$&'()*+,;=:@
 
 _CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f]")
 
-_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+_SURROGATE: Final = re.compile(r"[\ud800-\udfff]")
 
 # UTS 46: what mapping a domain name drops, and what it keeps although case folding would change it.
 _IGNORED_IN_HOST: Final = re.compile("[\u00ad\u200b\u2060\ufe00-\ufe0f\ufeff]")

@@ -37,6 +37,7 @@ class Validators(Record):
     """
 
     __slots__ = ("etag", "last_modified", "date_is_strong")
+    __match_args__ = ("etag", "last_modified", "date_is_strong")
 
     def __init__(self, etag: str | None, last_modified: int | None = None, date_is_strong: bool = False) -> None:
         self.etag: Final = etag

@@ -66,6 +66,7 @@ class Sent(Record):
     """The answer to a `FileRange`: `count` bytes of it have left; `error`, if reading the file has failed."""
 
     __slots__ = ("count", "error")
+    __match_args__ = ("count", "error")
 
     def __init__(self, count: int, error: BaseException | None = None) -> None:
         self.count: Final = count
@@ -77,6 +78,7 @@ class Gone(Record):
     """The answer to an event that can't be sent, since the client has left; `count` bytes of a `FileRange` had gone."""
 
     __slots__ = ("count",)
+    __match_args__ = ("count",)
 
     def __init__(self, count: int = 0) -> None:
         self.count: Final = count

@@ -20,6 +20,7 @@ class Note(Record):
     """One decision in words, and where it is written, as in "RFC 9110 §15.3.5"."""
 
     __slots__ = ("decision", "source")
+    __match_args__ = ("decision", "source")
 
     def __init__(self, decision: str, source: str) -> None:
         self.decision: Final = decision

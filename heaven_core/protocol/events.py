@@ -30,6 +30,7 @@ class Start(Record):
     """
 
     __slots__ = ("status", "fields", "length", "close")
+    __match_args__ = ("status", "fields", "length", "close")
 
     def __init__(self, status: int, fields: list[Field], length: int | None, close: bool = False) -> None:
         self.status: Final = status
@@ -43,6 +44,7 @@ class Chunk(Record):
     """Send these body bytes; never empty."""
 
     __slots__ = ("data",)
+    __match_args__ = ("data",)
 
     def __init__(self, data: bytes) -> None:
         self.data: Final = data
@@ -53,6 +55,7 @@ class FileRange(Record):
     """Send `count` bytes of the open file from `offset` on, then say by `delivered(sent)` how many went out."""
 
     __slots__ = ("offset", "count")
+    __match_args__ = ("offset", "count")
 
     def __init__(self, offset: int, count: int) -> None:
         self.offset: Final = offset
@@ -64,6 +67,7 @@ class End(Record):
     """The body is whole: say so on the wire."""
 
     __slots__ = ()
+    __match_args__ = ()
 
 
 @final
@@ -74,6 +78,7 @@ class Reset(Record):
     """
 
     __slots__ = ()
+    __match_args__ = ()
 
 
 @final
@@ -81,6 +86,7 @@ class DeferredCall(Record):
     """One `res.defer(func, when)`."""
 
     __slots__ = ("func", "when")
+    __match_args__ = ("func", "when")
 
     def __init__(self, func: Callable[[Never], object], when: When) -> None:
         self.func: Final = func
@@ -104,6 +110,7 @@ class Deferred(Record):
     """Run these calls, in this order, each on its own: the response is done with. Has a tuple of its own."""
 
     __slots__ = ("calls",)
+    __match_args__ = ("calls",)
 
     def __init__(self, calls: tuple[DeferredCall, ...]) -> None:
         self.calls: Final = calls

@@ -49,6 +49,7 @@ class Entry(Record):
     """A name in a directory: a file of `size` bytes, or, without one, a directory. `mtime_ns` as in `FileInfo`."""
 
     __slots__ = ("name", "size", "mtime_ns")
+    __match_args__ = ("name", "size", "mtime_ns")
 
     def __init__(self, name: str, size: int | None, mtime_ns: int) -> None:
         self.name: Final = name
@@ -67,6 +68,7 @@ class FileInfo(Record):
     """
 
     __slots__ = ("size", "mtime_ns")
+    __match_args__ = ("size", "mtime_ns")
 
     def __init__(self, size: int, mtime_ns: int | None) -> None:
         self.size: Final = size
@@ -78,6 +80,7 @@ class OpenFile(Record):
     """Open `path` (below `within`, if that is given) and answer `opened(info)` or `open_failed(error)`."""
 
     __slots__ = ("path", "within")
+    __match_args__ = ("path", "within")
 
     def __init__(self, path: str, within: str | None = None) -> None:
         self.path: Final = path
@@ -92,6 +95,7 @@ class UseFile(Record):
     """
 
     __slots__ = ("file",)
+    __match_args__ = ("file",)
 
     def __init__(self, file: BinaryFile) -> None:
         self.file: Final = file
@@ -105,6 +109,7 @@ class ListDirectory(Record):
     """
 
     __slots__ = ("path", "within")
+    __match_args__ = ("path", "within")
 
     def __init__(self, path: str, within: str) -> None:
         self.path: Final = path
@@ -123,6 +128,7 @@ class NextItem(Record, Generic[S]):
     """
 
     __slots__ = ("stream", "timeout", "endless")
+    __match_args__ = ("stream", "timeout", "endless")
 
     def __init__(self, stream: S, timeout: float | None, endless: bool = False) -> None:
         self.stream: Final = stream
@@ -135,6 +141,7 @@ class Deliver(Record):
     """Answer `delivered(sent)` once what was handed out has been performed. `sent`: bytes of the `FileRange` in it."""
 
     __slots__ = ()
+    __match_args__ = ()
 
 
 @final
@@ -142,6 +149,7 @@ class CloseStream(Record, Generic[S]):
     """Close `stream`, never started or not, and answer `closed(error)`: what closing raised, if it did."""
 
     __slots__ = ("stream",)
+    __match_args__ = ("stream",)
 
     def __init__(self, stream: S) -> None:
         self.stream: Final = stream
@@ -152,6 +160,7 @@ class CloseFile(Record):
     """Close the file that was opened last, of two the second, and answer `closed(error)`."""
 
     __slots__ = ()
+    __match_args__ = ()
 
 
 @final
@@ -159,6 +168,7 @@ class Finished(Record):
     """Nothing is left to do; `outcome` says how it went."""
 
     __slots__ = ("outcome",)
+    __match_args__ = ("outcome",)
 
     def __init__(self, outcome: Outcome) -> None:
         self.outcome: Final = outcome

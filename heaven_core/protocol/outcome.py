@@ -24,6 +24,7 @@ class Outcome(Record):
     """
 
     __slots__ = ("kind", "status", "body_bytes", "duration", "error")
+    __match_args__ = ("kind", "status", "body_bytes", "duration", "error")
 
     def __init__(
         self,

@@ -11,6 +11,8 @@ from types import ModuleType
 
 import pytest
 
+from heaven_core._record import Record
+
 ROOT = Path(__file__).parents[2]
 PATHS = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
@@ -130,6 +132,16 @@ def test_a_class_has_slots_and_its_instances_no_dict(name: str, public: str) -> 
         return
     assert "__slots__" in vars(value)
     assert value.__dictoffset__ == 0, "a base without __slots__"
+
+
+@each_class
+def test_a_record_is_matched_by_position_as_it_is_made(name: str, public: str) -> None:
+    """`case Chunk(data)`: and equality and `repr` go by the same names."""
+    value = class_of(name, public)
+    if not issubclass(value, Record) or value is Record:
+        return
+    arguments = tuple(inspect.signature(value).parameters)
+    assert value.__dict__["__match_args__"] == value.__dict__["__slots__"] == arguments
 
 
 @each_class
