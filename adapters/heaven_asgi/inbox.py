@@ -53,8 +53,8 @@ class Inbox:
         self._lost = False
         self._arrived: anyio.Event | None = None
         self._room: anyio.Event | None = None
-        self.ended = False
-        self.gone = False
+        self.ended: bool = False
+        self.gone: bool = False
 
     async def read(self) -> bytes:
         """The next piece of the body, empty after the last. Raises `ClientDisconnected`.

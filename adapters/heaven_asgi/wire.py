@@ -36,7 +36,7 @@ class ASGIWire:
         self._departed: anyio.Event | None = (
             None  # once the server has been given the path of a file, and ends the body
         )
-        self.gone = False
+        self.gone: bool = False
 
     def send_head(
         self, status: int, fields: list[Field], length: int | None, close: bool, more: bool

@@ -53,11 +53,11 @@ class Outbox:
         self.tell: Final = tell
         self.stepper: Stepper | None = None
         self.files: list[ReadableFile] | None = None
-        self.lost = False
-        self.sent = 0
+        self.lost: bool = False
+        self.sent: int = 0
         self.error: Exception | None = None
         self.broken: Exception | None = None
-        self.sending = False
+        self.sending: bool = False
         self.calls: tuple[DeferredCall, ...] = ()
         self._left: int | None = None  # body bytes still to be handed to the wire, where the head has said how many
         self._greed = 0

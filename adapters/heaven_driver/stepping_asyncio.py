@@ -41,8 +41,8 @@ class AsyncioStepper:
         self._ticking: Ticking | None = None
         self._beside: asyncio.Task[None] | None = None
         self._interrupted = 0  # how far: see `shutdown`
-        self.steps = 0
-        self.endless = False
+        self.steps: int = 0
+        self.endless: bool = False
         self._watcher: asyncio.Task[None] | None = asyncio.get_running_loop().create_task(
             outbox.peer.watch(self), name="heaven_driver watch"
         )

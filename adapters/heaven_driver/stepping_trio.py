@@ -39,8 +39,8 @@ class TrioStepper:
         self._ticker: anyio.CancelScope | None = None
         self._performed: anyio.Event | None = None
         self._interrupted = 0  # how far: see `shutdown`
-        self.steps = 0
-        self.endless = False
+        self.steps: int = 0
+        self.endless: bool = False
         group.start_soon(outbox.peer.watch, self)
 
     async def next(self, need: NextItem[Stream], ticking: Ticking) -> object:

@@ -57,9 +57,9 @@ class Steps:
         self._context: Context | None = None
         self._closed = False
         self.items: Final[deque[object]] = deque()
-        self.limit = 1
-        self.ended = False
-        self.enough = False
+        self.limit: int = 1
+        self.ended: bool = False
+        self.enough: bool = False
         self.error: Exception | None = None
 
     @property

@@ -40,7 +40,7 @@ class Window:
 
     def __init__(self, fd: int) -> None:
         self._fd: Final = fd
-        self.able = bool(_NOWAIT)
+        self.able: bool = bool(_NOWAIT)
 
     def read(self, offset: int, count: int) -> bytes | None:
         """At most `count` bytes from `offset` on, and fewer also where no more of them are in memory.

@@ -60,7 +60,7 @@ class App(Store):
         if max_body_size < 0:
             raise ValueError(f"max_body_size= is a number of bytes, 0 or more: {max_body_size}")
         self.lifespan: Final = lifespan
-        self.on_error = on_error
+        self.on_error: OnError | None = on_error
         self.defer_runner: Final = defer_runner
         self.observers: Final = Observers(self.report)
         self.debug: Final = debug

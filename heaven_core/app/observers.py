@@ -26,7 +26,7 @@ class Observers:
     def __init__(self, report: Callable[[BaseException, str, Runtime], None]) -> None:
         self._report: Final = report
         self._observers: Final[list[Observer]] = []
-        self.any = False
+        self.any: bool = False
 
     def add(self, observer: Observer) -> None:
         """Raises `TypeError` for what can't be called, and for an `async def`: nothing waits for an observer."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Generic, NoReturn, TypeVar, final, overload
+from typing import Final, Generic, NoReturn, TypeVar, final, overload
 
 from heaven_core._typing import T, override
 
@@ -23,7 +23,7 @@ class Key(Generic[T]):
     __slots__ = ("name",)
 
     def __init__(self, name: str) -> None:
-        self.name = name
+        self.name: Final = name
 
     @override
     def __repr__(self) -> str:

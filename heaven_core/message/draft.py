@@ -102,28 +102,28 @@ class Draft:
 
     def __init__(self, host: Host | None = None, runtime: Runtime | None = None) -> None:
         self.host: Final = host
-        self.runtime = runtime
+        self.runtime: Runtime | None = runtime
         self.began: Final = 0.0 if runtime is None else runtime.monotonic()
         self.request: Conditions | None = None
         self.schema: Schema | None = None
         self.released: list[AnyIterable] | None = None
         self.refusal: str | None = None
         self.error: BaseException | None = None
-        self.failed = False
-        self.is_plain = True
+        self.failed: bool = False
+        self.is_plain: bool = True
         self.ending: tuple[OutcomeKind, int, float] | None = None
         self.deferred: list[DeferredCall] | None = None
         self._mark = _NOTHING_SET
         # What a failure takes back: again in `roll_back`, and a test compares the two. A method for both would cost
         # each response 50 ns (benchmarks/dispatch.py).
-        self.status = 200
+        self.status: int = 200
         self.body: object = None
         self.encoded: bytes | None = None
         self.source: FileSource | StreamSource | None = None
         self.default_type: bytes | None = None
-        self.auto_etag = False
-        self.options = _DEFAULTS
-        self.fields = NO_FIELDS
+        self.auto_etag: bool = False
+        self.options: Options = _DEFAULTS
+        self.fields: list[Field] = NO_FIELDS
         self._shared = True
 
     @property

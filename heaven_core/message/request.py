@@ -96,7 +96,7 @@ class Request(Generic[T]):
         self.reader: Final = reader
         self.origin: Final = origin
         self.params: Params = NO_PARAMS
-        self.limit = _DEFAULT_LIMIT
+        self.limit: int = _DEFAULT_LIMIT
         self._headers: Headers | None = None
         self._query: Query | None = None
         self._cookies: dict[str, str] | None = None

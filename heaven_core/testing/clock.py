@@ -21,8 +21,8 @@ class Clock:
     __slots__ = ("_tokens", "elapsed", "now")
 
     def __init__(self, now: float = 1_000_000_000.0) -> None:
-        self.now = now
-        self.elapsed = 0.0
+        self.now: float = now
+        self.elapsed: float = 0.0
         self._tokens = 0
 
     def advance(self, seconds: float) -> None:

@@ -48,7 +48,7 @@ class Disk:
         self.errors: Final[dict[str, OSError]] = {}
         self.mtimes: Final[dict[str, float]] = {}
         self.open_files: Final[list[OpenedFile]] = []
-        self.mtime = mtime
+        self.mtime: float = mtime
 
     def open(self, need: OpenFile | UseFile) -> OpenedFile:
         """Raises `OSError` as a real disk would; a path that leaves its `within` is not there."""

@@ -28,10 +28,10 @@ class Result:
         self.events: list[Event] = []
         self.notes: list[Note] = []
         self.errors: list[tuple[BaseException, str]] = []
-        self.status = 0
-        self.headers = Headers()
-        self.body = b""
-        self.ended = False
+        self.status: int = 0
+        self.headers: Headers = Headers()
+        self.body: bytes = b""
+        self.ended: bool = False
         self.outcome: Outcome | None = None
 
     @property

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import sysconfig
 import tarfile
 import venv
 import zipfile
@@ -52,16 +54,30 @@ def in_the_wheel(built: Path) -> set[str]:
         return set(archive.namelist())
 
 
-@pytest.fixture(scope="module")
-def python(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The interpreter of an environment with nothing but the wheel, not even pip."""
-    folder = tmp_path_factory.mktemp("empty")
+def install(built: Path, folder: Path) -> Path:
+    """Make an environment with nothing but the wheel, not even pip; give its interpreter."""
     venv.create(folder, with_pip=False)
     interpreter = folder / "bin" / "python"
     wheel = built / f"{NAME}-py3-none-any.whl"
     # No index: whatever it needed could not be found.
     run(sys.executable, "-m", "pip", "--python", interpreter, "install", "--no-index", wheel, cwd=folder)
     return interpreter
+
+
+@pytest.fixture(scope="module")
+def python(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The interpreter of an environment with nothing but the wheel."""
+    return install(built, tmp_path_factory.mktemp("empty"))
+
+
+@pytest.fixture(scope="module")
+def with_all_extras(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An environment with the wheel, which also sees what the tests' own environment holds."""
+    folder = tmp_path_factory.mktemp("extras")
+    install(built, folder)
+    [packages] = folder.glob("lib/python3*/site-packages")
+    (packages / "extras.pth").write_text(sysconfig.get_path("purelib") + "\n", encoding="utf-8")
+    return folder
 
 
 def test_the_wheel_holds_the_packages_and_nothing_else(in_the_wheel: set[str]) -> None:
@@ -77,6 +93,24 @@ def test_the_wheel_holds_every_module(in_the_wheel: set[str]) -> None:
 @pytest.mark.parametrize("package", PACKAGES)
 def test_the_wheel_says_that_a_package_is_typed(in_the_wheel: set[str], package: str) -> None:
     assert f"{package}/py.typed" in in_the_wheel
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_name_of_a_package_has_a_type_that_no_checker_has_to_infer(package: str, with_all_extras: Path) -> None:
+    """As pyright counts it for a user who installed the wheel; what other packages leave open is theirs."""
+    # Pyright looks for a package where the interpreter on the path would: the environment has to be active.
+    active = {"VIRTUAL_ENV": str(with_all_extras), "PATH": f"{with_all_extras / 'bin'}{os.pathsep}{os.environ['PATH']}"}
+    done = subprocess.run(
+        [sys.executable, "-m", "pyright", "--verifytypes", package, "--ignoreexternal"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=with_all_extras,
+        env=os.environ | active,
+    )
+    assert f'Package directory: "{with_all_extras}' in done.stdout, f"not the wheel: {done.stdout}{done.stderr}"
+    assert "Type completeness score: 100%" in done.stdout, done.stdout
+    assert done.returncode == 0, f"{done.stdout}{done.stderr}"
 
 
 def test_the_wheel_holds_the_licence_and_the_script(built: Path, in_the_wheel: set[str]) -> None:
