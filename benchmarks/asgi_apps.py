@@ -13,10 +13,7 @@ from importlib.util import find_spec
 from typing import Any, Literal, TypeAlias
 
 from heaven_asgi import ASGIAdapter
-from heaven_core.app.app import App
-from heaven_core.message.context import Context
-from heaven_core.message.request import Request
-from heaven_core.message.response import Response
+from heaven_core import App, Context, Request, Response
 
 __all__ = [
     "ASGI",

@@ -24,10 +24,7 @@ from benchmarks.asgi_apps import ASGI, BARE, OURS, Receive, Scope, Send
 from benchmarks.client import Connection
 from benchmarks.server import serve
 from heaven_asgi import ASGIAdapter
-from heaven_core.app.app import App
-from heaven_core.message.context import Context
-from heaven_core.message.request import Request
-from heaven_core.message.response import Response
+from heaven_core import App, Context, Request, Response
 
 MIB = 1024 * 1024
 FLOOR_READ = 256 * 1024

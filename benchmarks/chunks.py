@@ -35,10 +35,7 @@ from uvicorn.server import ServerState
 from benchmarks.asgi_apps import ASGI, BARE, OURS, Message, Receive, Scope, Send
 from benchmarks.dispatch import make_parts
 from heaven_asgi import ASGIAdapter
-from heaven_core.app.app import App
-from heaven_core.message.context import Context
-from heaven_core.message.request import Request
-from heaven_core.message.response import Response
+from heaven_core import App, Context, Request, Response
 
 TYPE = "application/octet-stream"
 # Size, count, aim, and how many times as many rounds: what is over soon varies more.

@@ -18,11 +18,7 @@ from typing import Final, Generic, TypedDict, TypeVar
 
 from benchmarks.asgi_apps import ASGI, Receive, Scope, Send
 from heaven_asgi import ASGIAdapter
-from heaven_core.app.app import App
-from heaven_core.http.event_stream import ServerSentEvent
-from heaven_core.message.context import Context
-from heaven_core.message.request import Request
-from heaven_core.message.response import Response
+from heaven_core import App, Context, Request, Response, ServerSentEvent
 
 __all__ = ["BYE", "CONTROLS", "Hub", "Report", "as_text", "make_bare", "make_ours"]
 
