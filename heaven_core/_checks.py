@@ -26,10 +26,10 @@ def check_int(what: str, value: object) -> int:
 
 
 def is_awaitable(value: object) -> TypeGuard[Awaitable[object]]:
-    """Whether it can be awaited; of what comes then nothing is known."""
+    """Whether `value` can be awaited; nothing is known of what comes then."""
     return isinstance(value, Awaitable)
 
 
 def is_bytes_like(value: object) -> TypeGuard[bytes | bytearray | memoryview[int]]:
-    """Whether it is one of the types that a body or an item may have as bytes."""
+    """Whether `value` is of one of the types that a body or an item may have as bytes."""
     return isinstance(value, (bytes, bytearray, memoryview))

@@ -62,7 +62,7 @@ class ASGIAdapter:
         self._signals: Final = signals
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """What the server calls for each request, and once for its lifespan."""
+        """Serve a request, or the lifespan: the server calls this once for each."""
         if scope["type"] != "http":
             await self._serve_other(scope, receive, send)
             return

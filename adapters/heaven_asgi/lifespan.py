@@ -45,7 +45,7 @@ async def run_lifespan(engine: Engine, receive: Receive, send: Send, signals: bo
 
 
 def _unwrapped(error: BaseException) -> BaseException:
-    """The one error of a task group, since that is what went wrong."""
+    """The one error in the group of a task group, since that is what went wrong."""
     while _is_group(error) and len(error.exceptions) == 1:
         error = error.exceptions[0]
     return error

@@ -16,7 +16,7 @@ _BODY_FIELDS: Final = frozenset({b"content-length", b"transfer-encoding"})
 
 
 def request_of(scope: Scope, inbox: Inbox | None) -> Request[object]:
-    """What a handler gets. Its path is what comes after the `root_path` of a mounted app."""
+    """The request that a handler gets. Its path is what comes after the `root_path` of a mounted app."""
     root_path: str = scope.get("root_path", "")
     path: str = scope["path"]
     if root_path and path.startswith(root_path) and path[len(root_path) : len(root_path) + 1] in ("", "/"):
@@ -29,7 +29,7 @@ def request_of(scope: Scope, inbox: Inbox | None) -> Request[object]:
 
 
 def has_body(scope: Scope) -> bool:
-    """Whether a body may have to be received."""
+    """Whether the request may have a body that has to be received."""
     method = scope["method"]
     if (method != "GET" and method != "HEAD") or scope["http_version"] not in HTTP1:
         return True

@@ -33,7 +33,7 @@ MOST_LINGERING: Final = 128
 
 
 def extensions_of(scope: Scope) -> Collection[str]:
-    """Those of the two that the server offers; as most offer none, this costs next to nothing."""
+    """The ones of the two that the server offers; as most offer none, this costs next to nothing."""
     offered: Mapping[str, object] | None = scope.get("extensions")
     return [name for name in (PATHSEND, ZEROCOPYSEND) if name in offered] if offered else ()
 
@@ -55,12 +55,12 @@ class PathOfDescriptor:
 
     @classmethod
     def has_room(cls) -> bool:
-        """Whether one more may linger."""
+        """Whether one more descriptor may linger."""
         return len(cls._open) < MOST_LINGERING
 
     @property
     def message(self) -> Message:
-        """What makes the server send the file, and end the response."""
+        """The message that makes the server send the file, and end the response."""
         return {"type": PATHSEND, "path": self.path}
 
     def close_later(self) -> None:
@@ -80,7 +80,7 @@ class PathOfDescriptor:
 
 
 def path_of(extensions: Collection[str], fd: int) -> PathOfDescriptor | None:
-    """What the server can open, `None` where it takes no paths or can't open this one: /proc is Linux's."""
+    """A path that the server can open, `None` where it takes no paths or can't open this one: /proc is Linux's."""
     if PATHSEND not in extensions or not PathOfDescriptor.has_room():
         return None
     try:
@@ -94,7 +94,7 @@ def path_of(extensions: Collection[str], fd: int) -> PathOfDescriptor | None:
 
 
 def zero_copy_message(extensions: Collection[str], fd: int, offset: int, count: int) -> Message | None:
-    """What makes the server send `count` bytes from `offset` on, `None` where it takes no descriptors."""
+    """The message that makes the server send `count` bytes from `offset` on, `None` where it takes no descriptors."""
     if ZEROCOPYSEND not in extensions:
         return None
     file = FileIO(fd, closefd=False)
@@ -102,5 +102,5 @@ def zero_copy_message(extensions: Collection[str], fd: int, offset: int, count: 
 
 
 def left_of(fd: int, offset: int, count: int) -> int:
-    """How many of the bytes there are now."""
+    """How many of the `count` bytes from `offset` on the file has now."""
     return max(0, min(count, os.fstat(fd).st_size - offset))

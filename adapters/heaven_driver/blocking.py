@@ -150,7 +150,7 @@ def drive(
 
 @final
 class _Passing:
-    """What is left when the wire fails: `sent` bytes of a `FileRange` under way have gone.
+    """How far a `FileRange` under way has got: `sent` bytes have gone, should the wire fail.
 
     `error` passes through, once everything is closed: the end of the process, or what the server has thrown in.
     """
@@ -162,7 +162,7 @@ class _Passing:
         self.sent = 0
 
     def take(self, raised: BaseException) -> None:
-        """Keep it, unless it says no more than that the client has left."""
+        """Keep the error, unless it says no more than that the client has left."""
         if not isinstance(raised, (GeneratorExit, OSError)):
             self.error = raised
 
@@ -193,7 +193,7 @@ def _close(stream: Stream, passing: _Passing) -> BaseException | None:
 def _send_range(
     file: BlockingFile, event: FileRange, send_file: SendFile | None, passing: _Passing
 ) -> Generator[Chunk, None, Sent]:
-    """Have it sent without reading it, or read it. How many bytes have left is `passing.sent` meanwhile."""
+    """Have the range sent without reading it, or read it. `passing.sent` says meanwhile how many bytes have left."""
     left = _without_reading(send_file, file, event)
     if left is not None:
         return Sent(left)
@@ -278,7 +278,7 @@ def _without_reading(send_file: SendFile | None, file: BlockingFile, event: File
 
 
 def _read(file: BlockingFile, offset: int, count: int) -> bytes | Exception:
-    """At most so many bytes, none at the end of the file or of the range; what reading raised."""
+    """Read at most so many bytes, none at the end of the file or of the range; and what reading raised."""
     try:
         return file.read_at(offset, min(count, _READ_SIZE)) if count else b""
     except Exception as error:  # of an open file that is the application's own it can be any

@@ -202,13 +202,13 @@ class Driver:
         return self._machine.listed(entries)
 
     def _took(self, item: object) -> tuple[Event, ...]:
-        """The item has come, and something else has happened meanwhile."""
+        """Tell the machine of an item that has come while something else has happened."""
         events = self._meanwhile()
         machine = self._machine
         return machine.produced(item) if type(machine.need) is NextItem else events
 
     def _stopped(self, error: Exception) -> tuple[Event, ...]:
-        """The step has given no item."""
+        """Tell the machine of a step that has given no item."""
         machine = self._machine
         woken = type(error) is Woken
         if type(error) is Woken and error.given_up:

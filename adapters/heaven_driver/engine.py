@@ -167,7 +167,7 @@ class Engine:
         return respond(self.app.registry, request, draft, self._runtime, run_in_thread)
 
     async def abandon(self, request: Request[object], draft: Draft, error: BaseException) -> None:
-        """The request was cancelled, by `error`. Nothing goes out, and what the response holds is closed."""
+        """End a response whose request `error` has cancelled: nothing goes out, and what it holds is closed."""
         if isinstance(error, GeneratorExit):
             return  # the event loop is closed already: nothing can be awaited any more
         draft.lose_client()
@@ -179,7 +179,7 @@ class Engine:
         return None if self.app.observers.any else render(draft, request.method)
 
     def finish(self, draft: Draft, size: int, sent: bool) -> Awaitable[None] | None:
-        """A body of `size` bytes was sent, or could not be. What is returned hands over the deferred work."""
+        """End a response whose `size` bytes were sent, or could not be. What it returns hands over deferred work."""
         kind: OutcomeKind = "failed" if draft.failed else "complete" if sent else "disconnected"
         calls = draft.finish(kind, size if sent else 0, self._runtime.monotonic())
         return self._defer_in_the_end(calls) if calls else None
@@ -257,7 +257,10 @@ class Engine:
             await self._drive(driver)
 
     async def _defer_in_the_end(self, calls: Sequence[DeferredCall]) -> None:
-        """By the app's own runner, else in a task of the lifespan; where none came (mounted, switched off), here."""
+        """Hand over to the app's own runner, else to a task of the lifespan; run the calls here where none came.
+
+        None comes where the app is mounted in another, or the server's lifespan is switched off.
+        """
         runner = self.app.defer_runner or self._here().runner
         with anyio.CancelScope(shield=True):  # also where the request is being cancelled
             if runner is not None:
@@ -291,4 +294,4 @@ def _spawn(awaitable: Awaitable[object]) -> None:
 
 
 async def _nothing(_: None) -> None:
-    """Nobody asks for the result of an `on_error`."""
+    """Drop the result of an `on_error`, for which nobody asks."""

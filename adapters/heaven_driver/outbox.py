@@ -77,7 +77,7 @@ class Outbox:
         self.lost = self.sending = False
 
     async def perform(self, events: tuple[Event, ...]) -> None:
-        """Perform all of them, in order, or up to the one that can't be sent: then the response is `lost`."""
+        """Perform the events, in order, or up to the one that can't be sent: then the response is `lost`."""
         self.sent = 0
         ended = False
         for index, event in enumerate(events):
@@ -141,7 +141,7 @@ class Outbox:
         return self._sent((chunk,), ended, size) if waiting is None else self._wait(waiting, (chunk,), ended, size)
 
     async def flush(self) -> bool:
-        """Send what was kept, with nothing after it. Whether anything more can be sent."""
+        """Send what was kept, with nothing after it, and say whether anything more can be sent."""
         if self._kept:
             try:
                 sending = self._send_body(self._kept, False)
@@ -196,7 +196,7 @@ class Outbox:
             await turn
 
     def _sent(self, chunks: Sequence[Chunk], ended: bool, size: int) -> Awaitable[None] | None:
-        """The wire has taken it. Gives others their turn, when that is returned and awaited."""
+        """Count a piece that the wire has taken. Gives others their turn, when that is returned and awaited."""
         self.sending = False
         # After the last byte a server may say "disconnect" although the client has got everything.
         if self.peer.gone and not ended and self._left != 0:
@@ -224,7 +224,7 @@ class Outbox:
         return checkpoint()
 
     def _end_burst(self) -> None:
-        """The event loop has had its turn, so that the owner has suspended: in a step, or in sending."""
+        """Send what was kept: the event loop has had its turn, so the owner has suspended, in a step or in sending."""
         self._bursting = False
         if self._kept and self.stepper is not None:
             self.stepper.perform_beside(self.flush)
@@ -259,7 +259,7 @@ class Outbox:
             self.sent += len(data)
 
     async def _send_file(self, file: ReadableFile, event: FileRange) -> bool:
-        """Have the wire send it without reading it, if it can."""
+        """Have the wire send the range without reading it, if it can."""
         self.sending = True
         try:
             waiting = self._wire.send_file(file, event.offset, event.count, event.count == file.info.size == self._left)

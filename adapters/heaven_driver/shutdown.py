@@ -40,7 +40,7 @@ class Interruptible(Protocol):
 
 @final
 class OpenStreams:
-    """Those of one event loop, which are ended within `deadline` seconds once `tell` was called, or `finish`.
+    """The open streams of one event loop, ended within `deadline` seconds once `tell` was called, or `finish`.
 
     `timers` are theirs on asyncio.
     """
@@ -72,7 +72,7 @@ class OpenStreams:
                 await anyio.sleep(_SILENCE)
 
     def tell(self) -> None:
-        """Begin. To be called in the event loop."""
+        """Begin to end the streams. To be called in the event loop."""
         self._told.set()
 
     def stop(self) -> None:
@@ -99,7 +99,7 @@ class OpenStreams:
 
 
 def soon(call: Callable[[], None]) -> Callable[[], None]:
-    """What makes the running event loop do `call`, and may itself be called anywhere, also by a signal's handler."""
+    """A function that has the running event loop do `call`; it may be called anywhere, also in a signal's handler."""
     try:
         loop = asyncio.get_running_loop()
     except RuntimeError:

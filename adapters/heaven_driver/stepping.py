@@ -22,7 +22,7 @@ WOKEN: Final = 3  # the step that is awaited has been told to stop
 
 
 class Ticking(Protocol):
-    """What has something to do when an item takes long: the driver, since a bound method of it would be an object."""
+    """Something to tell when an item takes long: the driver, since a bound method of it would be an object."""
 
     async def tick(self) -> float | None:
         """Perform what `elapsed()` returns.
@@ -45,7 +45,7 @@ class Woken(Exception):
 
 
 class Stepper(Protocol):
-    """What driver and outbox want of either.
+    """What driver and outbox want of the stepper of either event loop.
 
     `cut` says that sending went on for too long at the shutdown, and was stopped.
     """

@@ -1,4 +1,4 @@
-"""On asyncio: the owner is woken by a cancellation that is taken back."""
+"""The stepper on asyncio, where the owner is woken by a cancellation that is taken back."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["AsyncioStepper"]
 
 @final
 class AsyncioStepper:
-    """On asyncio the owner is woken by one `cancel()`, so that the generator's `finally` may still await."""
+    """Wakes the owner by one `cancel()`, so that the generator's `finally` may still await."""
 
     __slots__ = (
         "_beside", "_cancelled_before", "_closing_limit", "_interrupted", "_outbox", "_owner", "_pressed", "_presses",
@@ -140,7 +140,7 @@ class AsyncioStepper:
         self._pressed = asyncio.get_running_loop().call_later(self._closing_limit, self._press)
 
     def _take_back(self) -> int:
-        """Take our cancellations back; how many there still are."""
+        """Take our cancellations back, and say how many there still are."""
         if self._pressed is not None:
             self._pressed.cancel()
             self._pressed = None

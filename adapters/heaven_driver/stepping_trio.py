@@ -1,4 +1,4 @@
-"""On trio: the owner waits in a scope that can be cancelled."""
+"""The stepper on trio, where the owner waits in a scope that can be cancelled."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["TrioStepper"]
 
 @final
 class TrioStepper:
-    """On trio the owner waits in a scope of its own, which the watcher cancels.
+    """Has the owner wait in a scope of its own, which the watcher cancels.
 
     What the generator's `finally` awaits is cancelled again each time unless it is shielded: that is how trio works.
     """

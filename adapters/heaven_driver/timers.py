@@ -12,10 +12,10 @@ _GRAIN: Final = 1 / 64
 
 
 class Timed(Protocol):
-    """What waits, hashed by identity."""
+    """Something that waits for a timeout; hashed by identity."""
 
     def elapse(self) -> None:
-        """Hear that the time is over."""
+        """Learn that the time is over."""
         ...
 
 

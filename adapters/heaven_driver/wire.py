@@ -15,7 +15,7 @@ class Wakeable(Protocol):
     """Something that waits, and wants to know that the client has gone."""
 
     def wake(self) -> None:
-        """Hear it."""
+        """Learn that the client has gone."""
         ...
 
 
@@ -33,7 +33,7 @@ class Peer(Protocol):
 
 
 class Wire(Protocol):
-    """Where one response goes.
+    """The way of one response to its client.
 
     Each method returns what has to be awaited until the wire has room for more, or `None` where it has room already: so
     a chunk that is written into a buffer costs no coroutine, and a wire may return what the server below gives it.

@@ -127,4 +127,4 @@ class BatchedIterator:
 
 
 async def _nothing(_: None) -> None:
-    """Nothing is left to do when a stream has been closed."""
+    """Do nothing: when a stream has been closed, nothing is left to do."""

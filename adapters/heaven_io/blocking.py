@@ -17,11 +17,11 @@ __all__ = ["BlockingFile", "HeldReader", "duplicate", "open_blocking"]
 
 
 class BlockingFile(Protocol):
-    """What the machine was told to be open."""
+    """A file that the machine was told to be open."""
 
     @property
     def info(self) -> FileInfo:
-        """Its size, and when it was changed."""
+        """The file's size, and when it was changed."""
         ...
 
     def read_at(self, offset: int, count: int) -> bytes:
@@ -33,12 +33,12 @@ class BlockingFile(Protocol):
         ...
 
     def close(self) -> None:
-        """Close it; a file of the application's own is only read no more."""
+        """Close the file; one of the application's own is only read no more."""
         ...
 
 
 def open_blocking(need: OpenFile | UseFile) -> BlockingFile:
-    """Do what the machine needs.
+    """Open what the machine needs.
 
     Raises:
         OSError: as `heaven_io.opening.open_file` does.
@@ -72,7 +72,7 @@ def duplicate(file: BinaryFile) -> OpenedFile | None:
 
 @final
 class HeldReader:
-    """Any open file. The position is one for all who read, so they do so in turn."""
+    """A reader of any open file. The position is one for all who read, so they do so in turn."""
 
     __slots__ = ("_file", "_lock", "info")
 

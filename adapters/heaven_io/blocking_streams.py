@@ -42,7 +42,7 @@ class Stream(Protocol):
 
 
 async def wait_for(awaitable: Awaitable[R]) -> R:
-    """A coroutine of any awaitable."""
+    """Await any awaitable, as a coroutine."""
     return await awaitable
 
 

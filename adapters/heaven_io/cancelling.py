@@ -1,4 +1,4 @@
-"""Whose cancellation an exception is."""
+"""Telling a task's own cancellation from one of something that it awaited."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def cancellations() -> int:
 
 
 def is_own_cancellation(error: BaseException, before: int = 0) -> bool:
-    """Whether it is a cancellation of this task since there were `before`, not of something that it has awaited."""
+    """Whether `error` is a cancellation of this task, beyond the `before` earlier ones, not of something it awaited."""
     if not isinstance(error, anyio.get_cancelled_exc_class()):
         return False
     # On trio a cancellation never comes from anywhere else.

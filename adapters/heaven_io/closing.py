@@ -12,7 +12,7 @@ __all__ = ["close_within", "given_up"]
 
 
 async def close_within(limit: float, close: Callable[[], Awaitable[None]]) -> BaseException | None:
-    """What went wrong when it was closed, or that it took more than `limit` seconds; `None` where nothing did."""
+    """Close something within `limit` seconds. Returns what went wrong, or that it took longer; else `None`."""
     before = cancellations()
     try:
         with anyio.move_on_after(limit, shield=True) as scope:
@@ -29,5 +29,5 @@ async def close_within(limit: float, close: Callable[[], Awaitable[None]]) -> Ba
 
 
 def given_up(limit: float) -> TimeoutError:
-    """What is reported of a closing that took too long."""
+    """The error that is reported of a closing that took too long."""
     return TimeoutError(f"closing it took more than {limit:g} s and was given up")

@@ -26,7 +26,7 @@ _tasks: Final[set[asyncio.Task[None]]] = set()
 
 @final
 class Job(Generic[R]):
-    """Work begun by `begin`."""
+    """A piece of work that `begin` has begun."""
 
     __slots__ = ("_error", "_finished", "_late", "_raised", "_results", "_what", "_work")
 

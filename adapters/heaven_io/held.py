@@ -47,7 +47,7 @@ async def use_async(file: BinaryFile) -> ReadableFile:
 
 
 class _NoRegularFile(OSError):
-    """There is no descriptor that could be read in its place."""
+    """Raised where there is no descriptor that could be read in the file's place."""
 
 
 def _duplicate(file: BinaryFile) -> OpenedFile:

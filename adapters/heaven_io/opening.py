@@ -43,7 +43,7 @@ class OpenedFile(Record):
 
     @property
     def info(self) -> FileInfo:
-        """What the machine wants to know of it."""
+        """The file's size and date, as the machine wants them."""
         return FileInfo(self.size, self.mtime_ns)
 
 

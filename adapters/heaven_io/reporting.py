@@ -1,4 +1,4 @@
-"""Where errors end that nobody else wants: the logger `heaven_core`."""
+"""The logger `heaven_core`, where errors end that nobody else wants."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ AsyncCall: TypeAlias = Callable[[Request[object], Response, Context], Coroutine[
 
 
 def is_async(func: Callable[[Request[object], Response, Context], object]) -> TypeGuard[AsyncCall]:
-    """Whether calling it gives a coroutine, as far as that can be known beforehand."""
+    """Whether a call of `func` gives a coroutine, as far as that can be known beforehand."""
     return iscoroutinefunction(func)
 
 
@@ -52,7 +52,7 @@ def split_exceptions(error: BaseException | None) -> tuple[Exception | None, Bas
 
 
 def is_only(error: BaseException, kind: type[BaseException]) -> bool:
-    """Whether it is of this kind, or a group, as of a task group, of nothing else."""
+    """Whether `error` is of this kind, or a group, as of a task group, of nothing else."""
     return error.split(kind)[1] is None if _is_group(error) else isinstance(error, kind)
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Final, Literal, TypeAlias
 
+from heaven_core.http.grammar import TOKEN
 from heaven_core.message.context import Context
 from heaven_core.message.request import Request
 from heaven_core.message.response import Response
@@ -14,7 +15,6 @@ __all__ = ["CorsHook", "cors"]
 
 CorsHook: TypeAlias = Callable[[Request[object], Response, Context], None]
 
-_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 §5.6.2
 # As browsers write it (RFC 6454 §6.2): lower case, no path, and no port that is the scheme's own.
 _ORIGIN: Final = re.compile(r"([a-z][0-9a-z+.-]*)://(?:\[[0-9a-f:.]+\]|[0-9a-z._~-]+)(?::([0-9]{1,5}))?")
 _DEFAULT_PORTS: Final = {"http": "80", "https": "443"}
@@ -108,7 +108,7 @@ def _tokens(argument: str, value: Sequence[str]) -> list[str]:
         return ["*"]
     names = _names(argument, value)
     for name in names:
-        if _TOKEN.fullmatch(name) is None or name == "*":
+        if TOKEN.fullmatch(name) is None or name == "*":
             raise ValueError(f'{argument}= holds {name!r}, which is no name; "*" stands alone')
     return names
 

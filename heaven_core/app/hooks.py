@@ -51,7 +51,7 @@ class Plan:
         self.certain: Final = certain
 
     def for_path(self, path: str) -> Plan:
-        """The same without the hooks that don't match this path."""
+        """The plan without the hooks that don't match `path`."""
         before = [step for step in self.before if step.pattern.match(path) is not None]
         after = [step for step in self.after if step.pattern.match(path) is not None]
         return Plan(_each_once(before), _each_once(after), True)
@@ -68,12 +68,12 @@ class HookTable:
         self._after: list[Step] = []
 
     def add_before(self, step: Step) -> None:
-        """Sorting is stable: the order of registration stays within a pattern."""
+        """Add a before-hook. Sorting is stable: the order of registration stays within a pattern."""
         _add(self._before, step)
         self._before.sort(key=_breadth)
 
     def add_after(self, step: Step) -> None:
-        """Narrowest first; the order of registration stays within a pattern."""
+        """Add an after-hook: the narrowest runs first; the order of registration stays within a pattern."""
         _add(self._after, step)
         self._after.sort(key=_breadth, reverse=True)
 
@@ -93,7 +93,7 @@ def _add(steps: list[Step], step: Step) -> None:
 
 
 def _each_once(steps: Sequence[Step]) -> tuple[Step, ...]:
-    """Without a hook's second place: one registered for several patterns runs once, at the first of them."""
+    """The steps without a hook's second place: one registered for several patterns runs once, at the first of them."""
     return tuple([step for at, step in enumerate(steps) if all(other.hook != step.hook for other in steps[:at])])
 
 

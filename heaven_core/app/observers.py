@@ -1,4 +1,4 @@
-"""Who watches the responses of an app go out: for logs and metrics, and without a way to change anything."""
+"""Observers see the responses of an app go out: for logs and metrics, and without a way to change anything."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Observer: TypeAlias = Callable[[Request[object], Event | Outcome], object]
 
 @final
 class Observers:
-    """Those of one app. Where there are `any` a driver tells them, so that the fast path, without events, won't do."""
+    """The observers of one app. Where there are `any`, a driver tells them: the fast path, without events, won't do."""
 
     __slots__ = ("_observers", "_report", "any")
 
@@ -29,7 +29,7 @@ class Observers:
         self.any: bool = False
 
     def add(self, observer: Observer) -> None:
-        """Raises `TypeError` for what can't be called, and for an `async def`: nothing waits for an observer."""
+        """Add an observer. Raises `TypeError` for what can't be called and for an `async def`, which nobody awaits."""
         if not callable(observer):
             raise TypeError(f"an observer must be callable with (req, event), not {type(observer).__name__}")
         if iscoroutinefunction(observer) or iscoroutinefunction(type(observer).__call__):
@@ -38,7 +38,7 @@ class Observers:
         self.any = True
 
     def tell(self, request: Request[object], what: Event | Outcome, runtime: Runtime) -> None:
-        """Tell all of them. One that raises an `Exception` is reported, and the next is told."""
+        """Tell all observers. One that raises an `Exception` is reported, and the next is told."""
         for observer in self._observers:
             try:
                 observer(request, what)

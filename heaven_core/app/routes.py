@@ -102,7 +102,7 @@ class Endpoint:
 
 @final
 class Registry:
-    """Filled by `App`, read by the pipeline."""
+    """All that an app has registered: `App` fills it, `dispatch` reads it."""
 
     __slots__ = (
         "_endpoints",
@@ -122,7 +122,7 @@ class Registry:
         self._endpoints: Final[list[Endpoint]] = []
 
     def add(self, endpoint: Endpoint, *, yields: bool = False) -> None:
-        """Raises `ValueError` for a second route with this method and pattern, unless one of them `yields`."""
+        """Add a route. Raises `ValueError` for a second one of this method and pattern, unless one `yields`."""
         self.router.add(endpoint.method, endpoint.pattern, endpoint, yields=yields)
         self._endpoints.append(endpoint)
 

@@ -25,8 +25,16 @@ __all__ = [
 PRECONDITION_FAILED: Final = "412 Precondition Failed\n"
 
 
+# RFC 9110 §8.8.3. A tag may hold a comma, so a list is read and not split; field values come decoded as ISO 8859-1.
+_TAG: Final = re.compile(r'(?:W/)?"[!#-~\x80-\xff]*"')
+
+_BETWEEN: Final = re.compile(r"[ \t]*(?:,[ \t]*)+")
+
+_ANY: Final = "*"
+
+
 class Conditions(Protocol):
-    """What is wanted of a request here."""
+    """The part of a request that conditions are read from."""
 
     @property
     def method(self) -> str:
@@ -50,14 +58,6 @@ def precondition(request: Conditions, status: int, current: Validators, now: flo
     if current.etag is None and current.last_modified is None:
         return None
     return evaluate(request.method, request.headers, current, now)
-
-
-# RFC 9110 §8.8.3. A tag may hold a comma, so a list is read and not split; field values come decoded as ISO 8859-1.
-_TAG: Final = re.compile(r'(?:W/)?"[!#-~\x80-\xff]*"')
-
-_BETWEEN: Final = re.compile(r"[ \t]*(?:,[ \t]*)+")
-
-_ANY: Final = "*"
 
 
 def parse_tags(lines: Sequence[str]) -> tuple[str, ...]:

@@ -13,12 +13,12 @@ from typing import Final, Literal, TypeAlias
 
 from heaven_core._checks import check_int, check_str
 from heaven_core.http.dates import format_http_date
+from heaven_core.http.grammar import TOKEN
 
 __all__ = ["SameSite", "cookie_identity", "parse_cookies", "set_cookie"]
 
 SameSite: TypeAlias = Literal["Lax", "Strict", "None"]
 
-_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 §5.6.2
 # RFC 6265bis §4.1.1, cookie-octet: visible ASCII but for the quote, comma, semicolon and backslash.
 _VALUE: Final = re.compile(r'(?P<quote>"?)[!#-+\--:<-\[\]-~]*(?P=quote)')
 _PATH: Final = re.compile(r"/(?:[ -:<-~]*[!-:<-~])?")  # av-octet; browsers strip a blank at the end
@@ -77,7 +77,7 @@ def set_cookie(
 
 
 def _check_name_and_value(name: str, value: str) -> None:
-    if _TOKEN.fullmatch(name) is None:
+    if TOKEN.fullmatch(name) is None:
         raise ValueError(
             f"{name!r} is no cookie name: only letters, digits and !#$%&'*+-.^_`|~ may stand in one "
             "(RFC 6265bis §4.1.1)"

@@ -12,6 +12,7 @@ from typing import Final, final
 
 from heaven_core._typing import override
 from heaven_core.errors import MissingValue
+from heaven_core.http.grammar import TOKEN
 
 __all__ = [
     "Field",
@@ -30,7 +31,6 @@ __all__ = [
 Field = tuple[bytes, bytes]
 Fields = Sequence[Field]
 
-_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 §5.6.2
 # RFC 9110 §5.5: visible characters with blanks and tabs between them. Its obs-text is refused: no two recipients
 # agree on what bytes beyond ASCII mean.
 _VALUE: Final = re.compile(r"(?:[!-~](?:[\t -~]*[!-~])?)?")
@@ -76,7 +76,7 @@ def check_name(name: object) -> bytes:
             return known
     if not isinstance(name, str):
         raise TypeError(f"a header name must be str, not {type(name).__name__}: {name!r}")
-    if _TOKEN.fullmatch(name) is None:
+    if TOKEN.fullmatch(name) is None:
         raise ValueError(
             f"{name!r} is no header name: only letters, digits and !#$%&'*+-.^_`|~ may stand in one (RFC 9110 §5.1)"
         )

@@ -32,6 +32,18 @@ _LAST_OFFSET: Final = 23 * 60 + 59
 _MISSING: Final = object()
 
 
+_WORD: Final = r"[!#$%&'*+.^_`|~\w-]+"
+
+_PARAMETER: Final = rf"({_WORD})=({_WORD}|\"(?:[^\"\\]|\\.)*\")"
+
+_JSON_TYPE: Final = re.compile(
+    rf"(?:application/json|{_WORD}/{_WORD}\+json)[ \t]*((?:;[ \t]*(?:{_PARAMETER}[ \t]*)?)*)",
+    re.ASCII | re.IGNORECASE | re.DOTALL,
+)
+
+_PARAMETERS: Final = re.compile(_PARAMETER, re.ASCII | re.DOTALL)
+
+
 def encode_json(value: object) -> bytes:
     """`value` as JSON without blanks, in UTF-8, characters beyond ASCII as they are.
 
@@ -213,18 +225,6 @@ def _refusal(path: str, value: object) -> str:
     else:
         hint = "a dict, a dataclass, or what the route's schema (app.schema) can read is"
     return f"{path} is of type {kind}, which is not written as JSON; {hint}"
-
-
-_WORD: Final = r"[!#$%&'*+.^_`|~\w-]+"
-
-_PARAMETER: Final = rf"({_WORD})=({_WORD}|\"(?:[^\"\\]|\\.)*\")"
-
-_JSON_TYPE: Final = re.compile(
-    rf"(?:application/json|{_WORD}/{_WORD}\+json)[ \t]*((?:;[ \t]*(?:{_PARAMETER}[ \t]*)?)*)",
-    re.ASCII | re.IGNORECASE | re.DOTALL,
-)
-
-_PARAMETERS: Final = re.compile(_PARAMETER, re.ASCII | re.DOTALL)
 
 
 def check_json_type(content_type: str | None) -> None:

@@ -9,14 +9,13 @@ A name never says how a body is encoded: `a.tar.gz` is a gzip file, and nobody m
 
 from __future__ import annotations
 
-import re
 from typing import Final
+
+from heaven_core.http.grammar import TOKEN
 
 __all__ = ["content_type", "media_type"]
 
 _UNKNOWN: Final = "application/octet-stream"
-_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 §5.6.2
-
 _EXTENSIONS: Final = {
     # Text: these get a charset. XML does not belong here, since its charset is in the document.
     "text/calendar": "ics ifb",
@@ -210,7 +209,7 @@ def content_type(filename: str, charset: str | None = "utf-8") -> str:
 
     Raises `ValueError` if `charset` is no token (RFC 9110 §8.3.2).
     """
-    if charset is not None and _TOKEN.fullmatch(charset) is None:
+    if charset is not None and TOKEN.fullmatch(charset) is None:
         raise ValueError(f'{charset!r} is no charset; write its name, such as "utf-8", or None to leave it off')
     name = media_type(filename)
     return f"{name}; charset={charset}" if charset is not None and name.startswith("text/") else name

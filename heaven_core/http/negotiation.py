@@ -7,21 +7,13 @@ from collections.abc import Sequence
 from typing import Final, final
 
 from heaven_core._record import Record
+from heaven_core.http.grammar import LIST_ELEMENT, PARAMETER, QUOTED_STRING, TOKEN
 
 __all__ = ["CODINGS", "Coding", "accepts", "parse_media_type", "wanted_codings", "weights_of"]
 
 
-_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 §5.6.2
-
-_QUOTED: Final = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)  # RFC 9110 §5.6.4
 # RFC 9110 §12.4.2, but Java's HttpURLConnection writes q=.2: a missing 0 before the point is forgiven.
 _WEIGHT: Final = re.compile(r"0?\.[0-9]{1,3}|0\.?|1(?:\.0{0,3})?")
-
-# What stands between two separators. A separator inside quotes separates nothing; a quote that is never closed takes
-# the rest. No alternative begins as another does, so there is nothing to go back to.
-_ELEMENTS: Final = re.compile(r'(?:"(?:[^"\\]|\\.)*"?|[^",])+', re.DOTALL)
-
-_PARAMETERS: Final = re.compile(r'(?:"(?:[^"\\]|\\.)*"?|[^";])+', re.DOTALL)
 
 # A media range: type, subtype, parameters, weight in thousandths.
 _Range = tuple[str, str, dict[str, str], int]
@@ -32,9 +24,9 @@ def parse_media_type(text: str) -> tuple[str, dict[str, str]] | None:
 
     Names are lower-case, values as they were sent without quotes; of equal names the first counts.
     """
-    head, *rest = _PARAMETERS.findall(text) or [""]
+    head, *rest = PARAMETER.findall(text) or [""]
     kind, slash, subtype = head.strip(" \t").partition("/")
-    if not slash or _TOKEN.fullmatch(kind) is None or _TOKEN.fullmatch(subtype) is None:
+    if not slash or TOKEN.fullmatch(kind) is None or TOKEN.fullmatch(subtype) is None:
         return None
     params: dict[str, str] = {}
     for piece in rest:
@@ -42,8 +34,8 @@ def parse_media_type(text: str) -> tuple[str, dict[str, str]] | None:
         if not parameter:
             continue
         name, equals, value = parameter.partition("=")
-        quoted = _QUOTED.fullmatch(value)
-        if not equals or _TOKEN.fullmatch(name) is None or (quoted is None and _TOKEN.fullmatch(value) is None):
+        quoted = QUOTED_STRING.fullmatch(value)
+        if not equals or TOKEN.fullmatch(name) is None or (quoted is None and TOKEN.fullmatch(value) is None):
             return None
         if quoted is not None:
             value = re.sub(r"\\(.)", r"\1", quoted[1], flags=re.DOTALL)
@@ -62,7 +54,7 @@ def accepts(header_lines: Sequence[str], offers: Sequence[str]) -> str | None:
     if not offers:
         raise ValueError("accepts() needs at least one media type to offer")
     offered = [(offer, *_parse_offer(offer)) for offer in offers]
-    ranges = [found for line in header_lines for found in map(_parse_range, _ELEMENTS.findall(line)) if found]
+    ranges = [found for line in header_lines for found in map(_parse_range, LIST_ELEMENT.findall(line)) if found]
     if not ranges:
         return offers[0]
     best: str | None = None
@@ -81,11 +73,11 @@ def weights_of(header_lines: Sequence[str]) -> dict[str, int]:
     """
     found: dict[str, int] = {}
     for line in header_lines:
-        for element in _ELEMENTS.findall(line):
+        for element in LIST_ELEMENT.findall(line):
             name, semicolon, parameter = element.strip(" \t").partition(";")
             name = name.rstrip(" \t").lower()
             weight = _weight_of(parameter.strip(" \t")) if semicolon else 1000
-            if weight is not None and _TOKEN.fullmatch(name) is not None:
+            if weight is not None and TOKEN.fullmatch(name) is not None:
                 found.setdefault(name, weight)
     return found
 
@@ -103,7 +95,7 @@ def _thousandths(weight: str) -> int:
 
 
 def _weight(kind: str, subtype: str, params: dict[str, str], ranges: list[_Range]) -> int:
-    """In thousandths: that of the most specific range that matches, the first of several alike; 0 without one."""
+    """The weight, in thousandths, of the most specific range that matches, the first of several alike; else 0."""
     weight = 0
     most_specific = (False, False, -1)
     for range_kind, range_subtype, range_params, range_weight in ranges:
@@ -145,7 +137,7 @@ def _parse_range(element: str) -> _Range | None:
 
 
 def _comparable(params: dict[str, str]) -> dict[str, str]:
-    """Whether a value's case matters depends on its parameter (RFC 9110 §8.3.1); a charset's does not."""
+    """The parameters in lower case: whether case matters depends on the name (RFC 9110 §8.3.1); a charset's doesn't."""
     return {name: value.lower() for name, value in params.items()}
 
 
@@ -166,7 +158,7 @@ CODINGS: Final = (Coding("br", ".br"), Coding("zstd", ".zst"), Coding("gzip", ".
 
 
 def wanted_codings(header_lines: Sequence[str]) -> list[Coding]:
-    """Those that a client takes rather than a file as it is, best first, by all lines of its Accept-Encoding.
+    """The codings that a client prefers to a file as it is, best first, by all lines of its Accept-Encoding.
 
     Without the field, and with an empty one, none (RFC 9110 §12.5.3 leaves the first to us: what asks for nothing may
     not know what to do with it). A `*` stands for each coding that the field does not name.

@@ -27,6 +27,10 @@ _INT_OR_SUFFIX: Final = re.compile(r"([0-9]*)-([0-9]*)")
 _MOST_DIGITS: Final = 20
 
 
+# The whole's length is not the part's, and Content-Digest is of what is sent (RFC 9530 §2).
+_OF_THE_WHOLE: Final = frozenset({b"content-length", b"content-digest", b"content-range"})
+
+
 def parse_ranges(lines: Sequence[str], size: int, most: int = MAX_RANGES) -> list[Span] | None:
     """The spans of a representation of `size` bytes that Range asks for, merged; none of them: answer 416.
 
@@ -65,7 +69,7 @@ def parse_ranges(lines: Sequence[str], size: int, most: int = MAX_RANGES) -> lis
 
 
 def _clamped(first: str, last: str, size: int) -> Span | None:
-    """The bytes that there are of a range, `None` if there are none."""
+    """The part of a range that the representation has, `None` if it has none."""
     if not first:
         length = _number(last)
         return (max(0, size - length), size) if length else None
@@ -106,10 +110,6 @@ def spans_of(
     if spans is not None and len(spans) > 1 and any(name == b"content-encoding" for name, _ in fields):
         return None  # the parts of an encoded whole are of no use to a client that means to decode each of them
     return spans
-
-
-# The whole's length is not the part's, and Content-Digest is of what is sent (RFC 9530 §2).
-_OF_THE_WHOLE: Final = frozenset({b"content-length", b"content-digest", b"content-range"})
 
 
 @final

@@ -41,6 +41,23 @@ _JOINERS: Final = frozenset("\u200c\u200d")
 _BAD_ASCII_IN_HOST: Final = re.compile("[\x00-,/:-^`{-\x7f]")
 
 
+# RFC 9110 §7.2, RFC 3986 §3.2.2: a name, an IPv4 address or an IPv6 address in brackets, and a port. Of what a
+# registered name may have in theory only what occurs is taken: what is left can stand in a URL, a mail and a page.
+_HOST: Final = re.compile(r"(\[[0-9A-Fa-f:.]{2,45}\]|[0-9A-Za-z._~-]+)(?::([0-9]{0,5}))?")
+
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+
+_HIGHEST_PORT: Final = 65535
+
+_NOT_IN_TARGET: Final = re.compile(rb"[\x00-\x20#\x7f]")
+_ABSOLUTE_FORM: Final = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*://([^/?]*)")
+
+# RFC 3986 §3.3 and §3.4 beside the unreserved characters, and the % of what is encoded already.
+_IN_PATH: Final = "/:@!$&'()*+,;=%"
+
+_IN_QUERY: Final = _IN_PATH + "?"
+
+
 def make_location(location: str, *, local: bool = False) -> str:
     """`location` as a legal URI-reference, for the Location field (RFC 9110 §10.2.2).
 
@@ -134,7 +151,7 @@ def _fold(text: str) -> str:
 
 
 def _may_stand_in_host(char: str) -> bool:
-    """No blank, nothing invisible, unassigned or private; joiners are letters to some scripts."""
+    """Whether `char` is no blank, invisible, unassigned or private one; joiners are letters to some scripts."""
     return category(char)[0] not in "CZ" or char in _JOINERS
 
 
@@ -144,23 +161,6 @@ def _ascii_label(label: str, location: str) -> str:
     if label.startswith("xn--") or category(label[0])[0] == "M":
         raise ValueError(f"{label!r} is no label of a domain name (RFC 5891 §4.2.3): {location!r}")
     return f"xn--{label.encode('punycode').decode('ascii')}"
-
-
-# RFC 9110 §7.2, RFC 3986 §3.2.2: a name, an IPv4 address or an IPv6 address in brackets, and a port. Of what a
-# registered name may have in theory only what occurs is taken: what is left can stand in a URL, a mail and a page.
-_HOST: Final = re.compile(r"(\[[0-9A-Fa-f:.]{2,45}\]|[0-9A-Za-z._~-]+)(?::([0-9]{0,5}))?")
-
-_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
-
-_HIGHEST_PORT: Final = 65535
-
-_NOT_IN_TARGET: Final = re.compile(rb"[\x00-\x20#\x7f]")
-_ABSOLUTE_FORM: Final = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*://([^/?]*)")
-
-# RFC 3986 §3.3 and §3.4 beside the unreserved characters, and the % of what is encoded already.
-_IN_PATH: Final = "/:@!$&'()*+,;=%"
-
-_IN_QUERY: Final = _IN_PATH + "?"
 
 
 def split_target(target: bytes) -> tuple[bytes, bytes, bytes | None]:

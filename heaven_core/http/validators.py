@@ -31,7 +31,7 @@ _TAG: Final = re.compile(r'(?:W/)?"[!#-~]*"')
 
 @final
 class Validators(Record):
-    """Those of a representation: `etag`, and `last_modified` in seconds since the epoch; `None` where it has none.
+    """The validators of a representation: `etag`, and `last_modified` in seconds since the epoch; `None` for none.
 
     `date_is_strong`: two versions can't have the date in common (RFC 9110 §8.8.2.2).
     """

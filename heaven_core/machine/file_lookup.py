@@ -85,7 +85,7 @@ class FileLookup:
         return self._try_sibling(source, info)
 
     def failed(self, error: BaseException) -> Step:
-        """There is none, or we may not read it: what takes its place, else 404 or 403 (SPEC 3)."""
+        """There is no such file, or we may not read it: something else takes its place, or a 404 or 403 (SPEC 3)."""
         if self._found is not None:
             return self.passed_over()
         source = self._source
@@ -107,7 +107,7 @@ class FileLookup:
         return self._try_sibling(source, found)
 
     def listed(self, entries: Iterable[Entry]) -> Step:
-        """These are in the directory."""
+        """The directory has been read: `entries` are in it."""
         source = self._source
         assert type(source) is DirectorySource  # a file is opened
         draft = self._exchange.draft

@@ -98,7 +98,7 @@ def is_older(sibling: FileInfo, file: FileInfo) -> bool:
 
 
 def _tag_of_encoded(line: Field, coding: Coding) -> Field:
-    """A representation of its own needs a tag of its own, also where the handler chose it (RFC 9110 §8.8.3.3)."""
+    """The tag of an encoded file, made of the plain file's: each representation has its own (RFC 9110 §8.8.3.3)."""
     name, value = line
     return (name, value[:-1] + b"-" + coding.name.encode("ascii") + b'"') if name == b"etag" else line
 

@@ -36,11 +36,11 @@ class OpenedFile(Protocol):
 
     @property
     def info(self) -> FileInfo:
-        """Its size, and when it was changed."""
+        """The file's size, and when it was changed."""
         ...
 
     def close(self) -> None:
-        """Close it; a file of the application's own is only read no more."""
+        """Close the file; one of the application's own is only read no more."""
         ...
 
 
@@ -50,14 +50,14 @@ F_co = TypeVar("F_co", bound=OpenedFile, covariant=True)
 
 
 class Disk(Protocol[F_co]):
-    """Where files are."""
+    """The files that a driver can open."""
 
     def open(self, need: OpenFile | UseFile, /) -> F_co:
-        """Do what is needed. Raises what goes into `Machine.open_failed`."""
+        """Open the file that is needed. Raises what goes into `Machine.open_failed`."""
         ...
 
     def entries(self, need: ListDirectory, /) -> Iterable[Entry]:
-        """What is in the directory. Raises `OSError`."""
+        """The entries of the directory. Raises `OSError`."""
         ...
 
 

@@ -89,7 +89,7 @@ class Machine(Generic[S]):
         self._need: Need[S] | None = None  # before start()
 
     def start(self) -> Events:  # noqa: PLR0911  # a return for each way in which a response may begin
-        """Begin. Raises `LocalProtocolError` the second time, as each method does out of turn."""
+        """Begin the response. Raises `LocalProtocolError` the second time, as each method does out of turn."""
         state = self._state
         if state != states.IDLE and state != states.IDLE_LEFT:
             self._out_of_turn("start")
@@ -140,7 +140,7 @@ class Machine(Generic[S]):
         return self._wind_up() if lookup is None else self._take_step(lambda: lookup.opened(info))
 
     def open_failed(self, error: BaseException) -> Events:
-        """It could not be opened: something else, 404 or 403 where the error says so (SPEC 3), else a 500."""
+        """The file could not be opened: a fallback, a 404 or 403 goes out, as the error allows (SPEC 3), else a 500."""
         lookup = self._expect_file("open_failed", states.OPENING, states.OPENING_SIBLING, states.LISTING)
         if lookup is None:
             return self._wind_up()
@@ -149,7 +149,7 @@ class Machine(Generic[S]):
         return self._take_step(lambda: lookup.failed(error))
 
     def listed(self, entries: Iterable[Entry]) -> Events:
-        """These are in the directory."""
+        """The directory has been read: `entries` are in it."""
         lookup = self._expect_file("listed", states.LISTING)
         return self._wind_up() if lookup is None else self._take_step(lambda: lookup.listed(entries))
 
@@ -422,7 +422,7 @@ class Machine(Generic[S]):
         return ()
 
     def _hand_out(self, events: Sequence[Event]) -> Events:
-        """Up to the next `FileRange`, which has to be delivered before the rest can follow; or all of them."""
+        """Hand out events up to the next `FileRange`, which has to be delivered before the rest; or all of them."""
         for index, event in enumerate(events):
             if type(event) is Chunk:
                 self._pending += len(event.data)

@@ -138,7 +138,7 @@ def _plan_sized(
     ranges: bool,
     cut: Callable[[Partial], list[Event]],
 ) -> list[Event]:
-    """The whole, or those ranges of it that the request asks for (RFC 9110 §14)."""
+    """The events of the whole body, or of those ranges of it that the request asks for (RFC 9110 §14)."""
     draft = exchange.draft
     given = next((value for name, value in fields if name == b"accept-ranges"), None)
     ranges = ranges and draft.status == 200 and draft.options.max_ranges > 0 and given in (None, b"bytes")
@@ -161,7 +161,7 @@ def _plan_sized(
 
 
 def _plan_unsatisfiable(exchange: Exchange, size: int) -> list[Event]:
-    """RFC 9110 §15.5.17: none of the ranges lies in the representation, and this is how long it is."""
+    """The 416 that says how long the representation is, in which none of the ranges lies (RFC 9110 §15.5.17)."""
     if exchange.record is not None:
         explain_refusal(416, exchange.record)
     return plan_text(exchange, 416, "416 Range Not Satisfiable\n", (b"content-range", b"bytes */%d" % size))

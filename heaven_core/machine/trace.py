@@ -1,4 +1,4 @@
-"""Why a response looks as it does, for whoever asks: each decision as a note with the section that decides it.
+"""The trace says why a response looks as it does: each decision is a note with the section that decides it.
 
 A machine that was given no recorder never comes here.
 """

@@ -53,7 +53,7 @@ class HeldFile:
 
 
 def is_binary_file(value: object) -> TypeGuard[BinaryFile]:
-    """Whether it looks like an open file. What it holds, bytes or text, is for `check_binary_file` to find out."""
+    """Whether `value` looks like an open file. What it holds, bytes or text, is for `check_binary_file` to find out."""
     return all(callable(getattr(value, name, None)) for name in ("read", "seek", "close", "__iter__"))
 
 
@@ -72,7 +72,7 @@ def check_binary_file(file: BinaryFile) -> BinaryFile:
 
 
 def name_of(file: BinaryFile) -> str:
-    """The name that it was opened by, "" if it has none; of a descriptor that was opened the name is a number."""
+    """The name that `file` was opened by, "" if it has none; of a descriptor that was opened the name is a number."""
     name: object = getattr(file, "name", None)
     return name if isinstance(name, str) else ""
 
@@ -163,11 +163,11 @@ class InOneThread:
         self.iterable: Final = iterable
 
     def __iter__(self) -> Iterator[object]:
-        """An iterator of what is in it."""
+        """An iterator of the iterable that is in it."""
         return iter(self.iterable)
 
     def close(self) -> None:
-        """Close what is in it, if that can be closed."""
+        """Close the iterable that is in it, if it can be closed."""
         close: Callable[[], object] | None = getattr(self.iterable, "close", None)
         if close is not None:
             close()

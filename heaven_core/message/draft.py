@@ -138,7 +138,7 @@ class Draft:
 
     @property
     def is_open(self) -> bool:
-        """Whether it can still be changed: neither aborted nor started."""
+        """Whether the response can still be changed: it is neither aborted nor started."""
         return self.refusal is None
 
     def check_open(self) -> None:

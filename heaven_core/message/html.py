@@ -31,6 +31,15 @@ _LISTING: Final = """<!doctype html>
 _ROW: Final = '<tr><td><a href="{href}">{name}</a></td><td>{size}</td><td>{changed}</td></tr>\n'
 
 
+_FAILURE: Final = """<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>500 Internal Server Error</title>
+<h1>500 Internal Server Error</h1>
+<p>Shown because the app was made with <code>debug=True</code>.</p>
+<pre>{}</pre>
+</html>
+"""
+
+
 def is_hidden(name: str) -> bool:
     """Whether a name begins with a dot and so is nobody's business, but for `.well-known` (RFC 8615 §3)."""
     return name.startswith(".") and name != ".well-known"
@@ -60,15 +69,6 @@ def _date(mtime_ns: int) -> str:
         return ""  # of a year that has no four digits
 
 
-_FAILURE: Final = """<!doctype html>
-<html lang="en"><meta charset="utf-8"><title>500 Internal Server Error</title>
-<h1>500 Internal Server Error</h1>
-<p>Shown because the app was made with <code>debug=True</code>.</p>
-<pre>{}</pre>
-</html>
-"""
-
-
 def debug_page(traceback: str) -> str:
-    """HTML around it, in which nothing of it can be markup."""
+    """A page around `traceback`, in which nothing of it can be markup."""
     return _FAILURE.format(escape(traceback))

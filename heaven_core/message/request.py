@@ -52,7 +52,7 @@ _NO_ORIGIN: Final[Origin] = {}
 
 @final
 class _Unset:
-    """For a value that nobody has set yet: `None` may be one."""
+    """The type of a value that nobody has set yet, since `None` may be one."""
 
     __slots__ = ()
 
@@ -300,7 +300,7 @@ class Request(Generic[T]):
 
 @final
 class _Read:
-    """A body that is here already."""
+    """A reader of a body that is here already."""
 
     __slots__ = ("_body",)
 

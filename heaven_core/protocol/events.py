@@ -93,14 +93,14 @@ class DeferredCall(Record):
         self.when: Final = when
 
     def run(self, app: object) -> object:
-        """Call it with the app; what it returns may have to be awaited. Raises what it raises."""
+        """Call the function with the app; what it returns may have to be awaited. Raises what it raises."""
         # `Response.defer` takes nothing but a function of an App, and nobody has another app to give than that one:
         # to say so here, this module would have to know what an App is, which knows all of them.
         return cast(Callable[[object], object], self.func)(app)
 
     @property
     def name(self) -> str:
-        """What logs call it: the function's qualified name, else its repr."""
+        """The name that logs give the call: the function's qualified name, else its repr."""
         name = getattr(self.func, "__qualname__", None)
         return name if isinstance(name, str) else repr(self.func)
 

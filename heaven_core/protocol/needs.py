@@ -32,15 +32,15 @@ class BinaryFile(Protocol):
         ...
 
     def seek(self, offset: int, whence: int, /) -> int:
-        """Go to another position, and say where that is."""
+        """Go to another position of the file, and say where that is."""
         ...
 
     def close(self) -> object:
-        """Let go of it."""
+        """Close the file."""
         ...
 
     def __iter__(self) -> Iterator[bytes]:
-        """Its lines. Nobody asks for them, but it makes a file one of the things that can be streamed."""
+        """The file's lines. Nobody asks for them, but with this a file is one of the things that can be streamed."""
         ...
 
 

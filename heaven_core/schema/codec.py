@@ -38,7 +38,7 @@ class Codec(Protocol):
         ...
 
     def plain(self, value: object) -> object:
-        """The same, not filtered. Raises `TypeError`."""
+        """`value` as what `encode_json` takes, not filtered. Raises `TypeError`."""
         ...
 
 

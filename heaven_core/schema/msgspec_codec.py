@@ -68,7 +68,7 @@ class MsgspecCodec:
 
 
 def _inspect(kind: object) -> bool:
-    """Whether a dataclass is in it. Raises `TypeError` for what msgspec would leave to hooks that don't know it."""
+    """Whether a dataclass is in the type. Raises `TypeError` for what msgspec leaves to hooks that don't know it."""
     from msgspec import inspect
 
     pending: list[object] = [inspect.type_info(kind)]

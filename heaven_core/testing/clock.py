@@ -11,7 +11,7 @@ __all__ = ["Clock"]
 
 
 def _keep_silent(error: BaseException, where: str) -> None:
-    """Errors are the application's `on_error`'s, where nobody looks into the log."""
+    """Log nothing: in a test, errors are for the application's `on_error`."""
 
 
 @final

@@ -29,7 +29,7 @@ class OpenedFile:
         return self._read(offset, count)
 
     def close(self) -> None:
-        """Raises `ValueError` if it is closed already."""
+        """Close the file. Raises `ValueError` if it is closed already."""
         self._disk.open_files.remove(self)
 
 
@@ -51,7 +51,7 @@ class Disk:
         self.mtime: float = mtime
 
     def open(self, need: OpenFile | UseFile) -> OpenedFile:
-        """Raises `OSError` as a real disk would; a path that leaves its `within` is not there."""
+        """Open a file. Raises `OSError` as a real disk would; a path that leaves its `within` is not there."""
         if type(need) is UseFile:
             opened = OpenedFile(self, _reader_of(need.file), FileInfo(need.file.seek(0, _FROM_THE_END), None))
         else:
@@ -67,7 +67,7 @@ class Disk:
         return opened
 
     def entries(self, need: ListDirectory) -> list[Entry]:
-        """What is in a directory. Raises `OSError` as a real disk would."""
+        """The entries of a directory. Raises `OSError` as a real disk would."""
         path = _inside(need.path, need.within)
         if path in self.errors:
             raise self.errors[path]

@@ -47,7 +47,7 @@ class Pulled:
             raise StopAsyncIteration from None
 
     async def close(self) -> Exception | None:
-        """Close it, started or not; what that raises is the answer to `CloseStream`."""
+        """Close the iterable, started or not; what that raises is the answer to `CloseStream`."""
         body = self._iterable if self._iterator is None else self._iterator
         close: Callable[[], object] | None = getattr(body, "aclose", None) or getattr(body, "close", None)
         if close is None:
