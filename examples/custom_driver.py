@@ -12,9 +12,10 @@ import socket
 import struct
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import closing
 from threading import Thread
-from typing import assert_never
+from typing import BinaryIO, assert_never
 
 from examples.hello import app
 from heaven_core import (
@@ -32,6 +33,8 @@ from heaven_core import (
 from heaven_driver.blocking import BlockingFile, WireEvent, enter_lifespan, serve, system_runtime
 
 RUNTIME = system_runtime()
+LONGEST_LINE = 8192  # bytes
+MOST_LINES = 100
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER: on, for no time
 
 
@@ -62,13 +65,16 @@ class Connection:
 
     def read_head(self) -> Request[object]:
         with self.client.makefile("rb") as file:
-            method, target, version = file.readline(8192).split()
-            self.http_version = version.decode().removeprefix("HTTP/")
-            lines: list[tuple[bytes, bytes]] = []
-            while line := file.readline(8192).rstrip(b"\r\n"):
-                name, _, value = line.partition(b":")
-                lines.append((name, value.strip()))
-        return Request.from_wire(method.decode(), target, lines, http_version=self.http_version)
+            request_line, *field_lines = read_lines(file)
+        method, target, version = request_line.split(b" ")
+        self.http_version = version.decode().removeprefix("HTTP/")
+        fields: list[tuple[bytes, bytes]] = []
+        for line in field_lines:
+            name, colon, value = line.partition(b":")
+            if not colon:
+                raise BadRequest("a field line has no colon")
+            fields.append((name, value.strip(b" \t")))
+        return Request.from_wire(method.decode(), target, fields, http_version=self.http_version)
 
     def perform(self, event: WireEvent) -> None:
         match event:
@@ -92,13 +98,20 @@ class Connection:
                 assert_never(event)
 
     def send_file(self, file: BlockingFile, offset: int, count: int) -> int:
-        sent = 0
-        while sent < count:
-            left = os.sendfile(self.client.fileno(), file.fileno(), offset + sent, count - sent)
-            if not left:
-                break  # the file has become shorter; what that means is for the machine to say
-            sent += left
-        return sent
+        return os.sendfile(self.client.fileno(), file.fileno(), offset, count)
+
+
+def read_lines(file: BinaryIO) -> Iterator[bytes]:
+    """The lines of a head, without their ends. One that breaks off, or is too long, is not taken for a whole one."""
+    for _ in range(MOST_LINES):
+        line = file.readline(LONGEST_LINE)
+        if not line.endswith(b"\n"):
+            raise BadRequest("the head breaks off, or has too long a line")
+        line = line.removesuffix(b"\n").removesuffix(b"\r")
+        if not line:
+            return
+        yield line
+    raise BadRequest("the head has too many lines")
 
 
 def main(port: int) -> None:

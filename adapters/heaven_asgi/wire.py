@@ -33,10 +33,9 @@ class ASGIWire:
         self._scope: Final = scope
         self._receive: Final = receive
         self._send: Final = send
-        self._departed: anyio.Event | None = (
-            None  # once the server has been given the path of a file, and ends the body
-        )
-        self.gone: bool = False
+        # Once the server has been given the path of a file, and ends the body.
+        self._departed: anyio.Event | None = None
+        self.gone: bool = isinstance(receive, Inbox) and receive.gone  # the handler may have read to there already
 
     def send_head(
         self, status: int, fields: list[Field], length: int | None, close: bool, more: bool

@@ -36,7 +36,7 @@ from heaven_core import (
     UseFile,
 )
 from heaven_core._checks import is_awaitable
-from heaven_core.machine.loop import Elapsed, Gone, Sent, Step, steps_of
+from heaven_core.machine.loop import Elapsed, Gone, Interrupted, Sent, Step, steps_of
 from heaven_io.blocking import BlockingFile, open_blocking
 from heaven_io.blocking_streams import BlockingStream, Stream, ThreadStream, run_here, wait_for
 from heaven_io.listing import list_directory
@@ -48,6 +48,7 @@ __all__ = [
     "BlockingFile",
     "BlockingStream",
     "Elapsed",
+    "Interrupted",
     "SendFile",
     "Stream",
     "ThreadStream",
@@ -68,9 +69,10 @@ WireEvent: TypeAlias = Start | Chunk | End | Reset
 """What is left to be performed: `Start Chunk* (End | Reset)`."""
 
 SendFile: TypeAlias = Callable[[BlockingFile, int, int], int | None]
-"""Sends `count` bytes of a file that has a descriptor, from `offset` on, and says how many have left.
+"""Sends some of `count` bytes of a file that has a descriptor, from `offset` on, and says how many have left.
 
-`None` says that it can't: then they are read. Raises `OSError` where nothing can be sent any more.
+It is called until all of them have left, so that one `os.sendfile` will do; 0 says that the file has become shorter,
+and `None` that it can't: then they are read. Raises `OSError` where nothing can be sent any more.
 """
 
 
@@ -89,20 +91,26 @@ def serve(
 ) -> Generator[WireEvent, None, Outcome]:
     """Have `app` answer `request`: perform what this yields, one after the other, on your wire.
 
-    To go on says that an event is performed. To close it, or to throw an `OSError` into it, says that the client has
-    left: then everything is closed, and nothing more is yielded. Whatever comes, deferred work is handed over last.
+    Asking for the next event says that the last one is performed. Closing the generator, or throwing an `OSError` into
+    it, says that the client has left: then everything is closed, and nothing more is yielded (`throw` raises
+    `StopIteration` with the outcome). Whatever comes, deferred work is handed over last.
 
     - `send_file` sends files without reading them; without it they are yielded as chunks;
     - `adopt` makes of a body what is stepped: `BlockingStream`, or `ThreadStream`, which knows timeouts;
     - `defer` takes the deferred calls, in place of `app.defer_runner`; without either they run here, at the end.
     """
     response = app.response(runtime)
-    respond(app, request, response, runtime)
-    machine: Machine[Stream] = Machine(response, request, runtime, adopt)
     report = partial(app.report, runtime=runtime)
     take = defer or partial(_defer, app, report)
     tell = partial(app.observers.tell, request, runtime=runtime) if app.observers.any else None
-    return (yield from drive(machine, take, send_file=send_file, tell=tell))
+    try:
+        respond(app, request, response, runtime)
+    except BaseException:  # the end of the process: nothing goes out, and what the response holds is closed
+        ended = Machine[Stream](response, request, runtime, adopt)
+        ended.disconnected()
+        yield from drive(ended, take, tell=tell)
+        raise
+    return (yield from drive(Machine(response, request, runtime, adopt), take, send_file=send_file, tell=tell))
 
 
 def drive(
@@ -114,8 +122,8 @@ def drive(
 ) -> Generator[WireEvent, None, Outcome]:
     """Drive a machine from its start to its end. See `serve`; `tell` hears of each event when it has been performed."""
     files: list[BlockingFile] = []
-    steps = steps_of(machine, _SystemDisk(), files)
     passing = _Passing()
+    steps = steps_of(machine, _SystemDisk(machine, passing), files)
     try:
         step: Step[Stream] = next(steps)
         while True:
@@ -126,9 +134,10 @@ def drive(
                 step = steps.send(_close(step.stream, passing))
                 continue
             answer: Sent | Gone | None = None
+            passing.sent = 0
             try:
                 if type(step) is Deferred:
-                    defer(step.calls)
+                    passing.error = _raised_by(defer, step.calls) or passing.error
                 elif type(step) is FileRange:
                     answer = yield from _send_range(files[-1], step, send_file, passing)
                 else:
@@ -194,18 +203,22 @@ def _send_range(
     file: BlockingFile, event: FileRange, send_file: SendFile | None, passing: _Passing
 ) -> Generator[Chunk, None, Sent]:
     """Have the range sent without reading it, or read it. `passing.sent` says meanwhile how many bytes have left."""
-    left = _without_reading(send_file, file, event)
-    if left is not None:
-        return Sent(left)
-    sent = 0
-    while data := _read(file, event.offset + sent, event.count - sent):
+    if send_file is not None and _has_descriptor(file):
+        while passing.sent < event.count:
+            left = send_file(file, event.offset + passing.sent, event.count - passing.sent)
+            if left is None:
+                break
+            if not 0 <= left <= event.count - passing.sent:
+                raise ValueError(f"send_file= says that {left} bytes have left, of {event.count - passing.sent}")
+            if not left:
+                return Sent(passing.sent)
+            passing.sent += left
+    while data := _read(file, event.offset + passing.sent, event.count - passing.sent):
         if not isinstance(data, bytes):
-            return Sent(sent, data)
-        passing.sent = sent
+            return Sent(passing.sent, data)
         yield Chunk(data)
-        sent += len(data)
-    passing.sent = 0
-    return Sent(sent)
+        passing.sent += len(data)
+    return Sent(passing.sent)
 
 
 def respond(app: App, request: Request[object], response: Response, runtime: Runtime) -> None:
@@ -216,9 +229,12 @@ def respond(app: App, request: Request[object], response: Response, runtime: Run
 def run_deferred(calls: Iterable[DeferredCall], app: App, report: Callable[[BaseException, str], None]) -> None:
     """Run `calls` one after the other, here; what is async has an event loop of its own.
 
-    What a call raises is reported, and the next one runs. Raises `KeyboardInterrupt`.
+    `report(error, where)` is told what a call raises, and the next one runs: `partial(app.report, runtime=runtime)`
+    tells the application and the log. Raises `KeyboardInterrupt`; then it logs the calls that are left as lost.
     """
-    for call in calls:
+    waiting = list(calls)
+    while waiting:
+        call = waiting.pop(0)
         try:
             result = call.run(app)
             if is_awaitable(result):
@@ -226,6 +242,8 @@ def run_deferred(calls: Iterable[DeferredCall], app: App, report: Callable[[Base
 
                 run(wait_for(result))
         except KeyboardInterrupt:
+            for lost in waiting:
+                log_lost(lost.name, "the process is being ended")
             raise
         except BaseException as error:  # SystemExit, too: the end of a command line's main is not the server's
             report(error, f"deferred call {call.name}")
@@ -235,8 +253,8 @@ def run_deferred(calls: Iterable[DeferredCall], app: App, report: Callable[[Base
 def enter_lifespan(app: App) -> Generator[None]:
     """Enter the lifespan of `app`, if it has one, and leave it at the end.
 
-    Raises what it raises, `RuntimeError` for an async one that waits for something, and `ValueError` for an app that
-    can't be meant.
+    Raises what it raises, `RuntimeError` for an async one that waits for something, and `ValueError` where
+    `app.check()` does.
     """
     app.check()
     manager = None if app.lifespan is None else app.lifespan(app)
@@ -258,23 +276,40 @@ def enter_lifespan(app: App) -> Generator[None]:
 
 @final
 class _SystemDisk:
-    __slots__ = ()
+    __slots__ = ("_machine", "_passing")
+
+    def __init__(self, machine: Machine[Stream], passing: _Passing) -> None:
+        self._machine: Final = machine
+        self._passing: Final = passing
 
     def open(self, need: OpenFile | UseFile) -> BlockingFile:
-        return open_blocking(need)
+        try:
+            return open_blocking(need)
+        except Exception:
+            raise
+        except BaseException as raised:
+            self._passing.take(raised)
+            self._machine.disconnected()
+            raise ClientDisconnected("opening the file was ended from outside") from None
 
     def entries(self, need: ListDirectory) -> list[Entry]:
         return list_directory(need.path, need.within)
 
 
-def _without_reading(send_file: SendFile | None, file: BlockingFile, event: FileRange) -> int | None:
-    if send_file is None:
-        return None
+def _raised_by(defer: Callable[[Sequence[DeferredCall]], None], calls: Sequence[DeferredCall]) -> BaseException | None:
+    try:
+        defer(calls)
+    except BaseException as raised:
+        return raised
+    return None
+
+
+def _has_descriptor(file: BlockingFile) -> bool:
     try:
         file.fileno()
     except OSError:
-        return None
-    return send_file(file, event.offset, event.count)
+        return False
+    return True
 
 
 def _read(file: BlockingFile, offset: int, count: int) -> bytes | Exception:

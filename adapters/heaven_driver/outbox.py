@@ -178,10 +178,14 @@ class Outbox:
 
     def _send_body(self, chunks: Sequence[Chunk], ended: bool, size: int = 0) -> Awaitable[None] | None:
         """Send these chunks; `size` is that of the one that came last, where it counts for who gets a turn."""
+        return self._send([chunk.data for chunk in chunks], chunks, ended, size)
+
+    def _send(self, data: Sequence[bytes], chunks: Sequence[Chunk], ended: bool, size: int) -> Awaitable[None] | None:
+        """Send bytes, which are those of `chunks` or of a file."""
         self.sending = True
         waiting: Awaitable[None] | None = None
         try:
-            waiting = self._wire.send_body([chunk.data for chunk in chunks], ended)
+            waiting = self._wire.send_body(data, ended)
         except OSError:
             self.lost = True
         return self._sent(chunks, ended, size) if waiting is None else self._wait(waiting, chunks, ended, size)
@@ -232,6 +236,12 @@ class Outbox:
     async def _send_range(self, event: FileRange) -> None:
         assert self.files  # a FileRange is of one that was opened
         file = self.files[-1]
+        if self._kept:  # in a multipart body: the head of this part
+            sending = self._send_body(self._kept, False)
+            if sending is not None:
+                await sending
+            if self.lost:
+                return
         # What one read gets is not worth the trouble, and only of what is read here is it known what has left.
         if event.count > READ_SIZE and await self._send_file(file, event):
             return
@@ -250,7 +260,7 @@ class Outbox:
                 return
             if self._left is not None:
                 self._left -= len(data)
-            sending = self._send_body((Chunk(data),), False)
+            sending = self._send((data,), (), False, 0)
             if sending is not None:
                 await sending
             if self.lost:

@@ -32,7 +32,8 @@ class Stream(Protocol):
     def next(self, timeout: float | None) -> object:
         """The next item. Raises `StopIteration` at the end, and what the iterable raises.
 
-        Raises `Elapsed` after `timeout` seconds, with the step still under way, where the stream can tell.
+        Raises `Elapsed` after `timeout` seconds, with the step still under way, where the stream can tell. One of a
+        server's own may raise `Interrupted`, too: the server shuts down, and the item is no longer awaited.
         """
         ...
 
@@ -67,28 +68,31 @@ class BlockingStream:
     An async one is stepped as far as it awaits nothing; where it waits for something it has failed.
     """
 
-    __slots__ = ("_iterable", "_iterator")
+    __slots__ = ("_async_iterator", "_iterable", "_iterator")
 
     def __init__(self, iterable: AnyIterable) -> None:
         self._iterable: Final = iterable
-        self._iterator: AsyncIterator[object] | Iterator[object] | None = None
+        self._iterator: Iterator[object] | None = None
+        self._async_iterator: AsyncIterator[object] | None = None
 
     def next(self, timeout: float | None) -> object:
         """See `Stream`."""
-        iterator = self._iterator
-        if iterator is None:
-            iterable = self._iterable
-            iterator = self._iterator = aiter(iterable) if isinstance(iterable, AsyncIterable) else iter(iterable)
-        if not isinstance(iterator, AsyncIterator):
-            return next(iterator)
+        if self._iterator is None and self._async_iterator is None:
+            if isinstance(self._iterable, AsyncIterable):
+                self._async_iterator = aiter(self._iterable)
+            else:
+                self._iterator = iter(self._iterable)
+        if self._iterator is not None:
+            return next(self._iterator)
+        assert self._async_iterator is not None  # made above
         try:
-            return run_here(anext(iterator))
+            return run_here(anext(self._async_iterator))
         except StopAsyncIteration:
             raise StopIteration from None
 
     def close(self) -> None:
         """See `Stream`."""
-        iterator, iterable = self._iterator, self._iterable
+        iterator, iterable = self._iterator or self._async_iterator, self._iterable
         try:
             if iterator is not None:
                 _close(iterator)
@@ -112,20 +116,22 @@ class ThreadStream:
         self._closing_limit: Final = closing_limit
         self._jobs: SimpleQueue[Callable[[], object] | None] | None = None
         self._results: Final[SimpleQueue[_Result]] = SimpleQueue()
-        self._stepping = False
+        self._stepping: bool = False
 
     def next(self, timeout: float | None) -> object:
         """See `Stream`. After `Elapsed` the next call waits for the same step."""
-        if self._jobs is None:
-            self._jobs = SimpleQueue()
+        jobs = self._jobs
+        if jobs is None:
+            jobs = SimpleQueue[Callable[[], object] | None]()
             context = copy_context()  # that of the request: all steps share it, as in a `for` loop
-            run = partial(context.run, _work, self._jobs, self._results)
+            run = partial(context.run, _work, jobs, self._results)
             threading.Thread(target=run, name="heaven-core stream", daemon=True).start()
+            self._jobs = jobs  # only now: a process that can start no more threads raises
         if not self._stepping:
             self._stepping = True
-            self._jobs.put(partial(self._stream.next, None))
+            jobs.put(partial(self._stream.next, None))
         try:
-            result = self._results.get(timeout=timeout)
+            result = self._results.get(timeout=None if timeout is None else min(timeout, threading.TIMEOUT_MAX))
         except Empty:
             raise Elapsed from None
         self._stepping = False
@@ -134,22 +140,25 @@ class ThreadStream:
         return result.value
 
     def close(self) -> None:
-        """See `Stream`. Raises `TimeoutError` where a step does not return in time."""
+        """See `Stream`. Raises what a step under way raises, too; `TimeoutError` where it does not return in time."""
         jobs = self._jobs
         if jobs is None:
             self._stream.close()
             return
         jobs.put(self._stream.close)
         jobs.put(None)
+        unheard: BaseException | None = None
         try:
-            while self._stepping:
-                self._results.get(timeout=self._closing_limit)
+            if self._stepping:
+                unheard = self._results.get(timeout=self._closing_limit).error
                 self._stepping = False
             result = self._results.get(timeout=self._closing_limit)
         except Empty:
             raise TimeoutError(f"closing it took more than {self._closing_limit:g} s and was given up") from None
         if result.error is not None:
             raise result.error
+        if unheard is not None and not isinstance(unheard, StopIteration):
+            raise unheard
 
 
 @final

@@ -7,7 +7,7 @@ from os import PathLike
 from typing import Final, final
 
 from heaven_core._checks import check_str
-from heaven_core.http.headers import check_value
+from heaven_core.http.headers import check_text
 from heaven_core.http.uri import make_location
 from heaven_core.machine.file_lookup import MOVED, NOT_FOUND
 from heaven_core.message.bodies import DirectorySource, FileSource, path_text
@@ -50,7 +50,7 @@ class Directory:
         self._root: Final = path_text(root, "the directory of app.files()")
         self._index: Final = None if index is None else _relative("index=", index)
         self._fallback: Final = None if fallback is None else _relative("fallback=", fallback)
-        self._cache_control: Final = None if cache_control is None else check_value("Cache-Control", cache_control)
+        self._cache_control: Final = None if cache_control is None else check_text("Cache-Control", cache_control)
         self._hashed: Final = None if hashed is None else re.compile(hashed)
         self._precompressed: Final = precompressed
         self._hidden: Final = hidden

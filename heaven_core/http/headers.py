@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, final
 
+from heaven_core._checks import check_str
 from heaven_core._typing import override
 from heaven_core.errors import MissingValue
 from heaven_core.http.grammar import TOKEN
@@ -19,6 +20,7 @@ __all__ = [
     "Fields",
     "Headers",
     "check_name",
+    "check_text",
     "check_value",
     "field_name",
     "find_value",
@@ -112,6 +114,11 @@ def check_value(name: object, value: object) -> bytes:
     if len(_values) < _MOST_VALUES and len(value) <= _LONGEST_KEPT:
         _values[value] = line_value
     return line_value
+
+
+def check_text(name: str, value: object) -> bytes:
+    """As `check_value`, for a field whose value is never a number: an `int` is refused, too."""
+    return check_value(name, check_str(f"the value of {name}", value))
 
 
 def _what_is_wrong(value: str) -> str:

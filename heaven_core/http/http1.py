@@ -1,4 +1,4 @@
-"""What HTTP/1.1 looks like on the wire, as pure functions: heads and chunks (RFC 9112 §2.1, §4, §7.1).
+"""What HTTP/1.1 looks like on the wire, as pure functions: heads and chunks (RFC 9112 §2.1, §3, §4, §7.1).
 
 For servers that speak HTTP/1.1 themselves; under ASGI and WSGI the server does this. What goes in has been
 checked where it was set, so only what could put a connection out of step is looked at again.
@@ -6,18 +6,45 @@ checked where it was set, so only what could put a connection out of step is loo
 
 from __future__ import annotations
 
+import re
 from http import HTTPStatus
 from typing import Final
 
+from heaven_core.errors import BadRequest
+from heaven_core.http.grammar import TOKEN
 from heaven_core.http.headers import Fields
 
-__all__ = ["LAST_CHUNK", "write_chunk", "write_head"]
+__all__ = ["LAST_CHUNK", "check_request_head", "write_chunk", "write_head"]
 
 LAST_CHUNK: Final = b"0\r\n\r\n"  # with no trailer section (RFC 9112 §7.1.2)
 
 _STATUS_LINES: Final = {
     status.value: b"HTTP/1.1 %d %s" % (status.value, status.phrase.encode("ascii")) for status in HTTPStatus
 }
+
+# RFC 9110 §5.5: what makes a field value dangerous, and has to be refused or replaced.
+_NOT_IN_VALUE: Final = re.compile(rb"[\r\n\0]")
+
+
+def check_request_head(method: str, fields: Fields, http_version: str) -> None:
+    """Raise `BadRequest` for a head that a server must not act on. The names of `fields` are in lower case.
+
+    The method and each name must be tokens (RFC 9110 §9.1, §5.1), no value may have a CR, LF or NUL (§5.5), and Host
+    must be there once, but that HTTP/1.0 may do without (RFC 9112 §3.2).
+    """
+    if TOKEN.fullmatch(method) is None:
+        raise BadRequest(f"the method of the request is no token: {method!r}")
+    hosts = 0
+    for name, value in fields:
+        if TOKEN.fullmatch(name.decode("latin-1")) is None:
+            raise BadRequest(f"the name of a header field is no token: {name!r}")
+        if _NOT_IN_VALUE.search(value) is not None:
+            raise BadRequest(f"the value of {name.decode('ascii')} has a CR, LF or NUL: {value!r}")
+        hosts += name == b"host"
+    if hosts > 1:
+        raise BadRequest("the request has more than one Host")
+    if not hosts and http_version == "1.1":
+        raise BadRequest("the request has no Host")
 
 
 def write_head(status: int, fields: Fields, *, reason: str | None = None) -> bytes:

@@ -50,6 +50,7 @@ _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _HIGHEST_PORT: Final = 65535
 
 _NOT_IN_TARGET: Final = re.compile(rb"[\x00-\x20#\x7f]")
+_AUTHORITY_FORM: Final = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|[^\[\]:/?@]+):[0-9]{1,5}")
 _ABSOLUTE_FORM: Final = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*://([^/?]*)")
 
 # RFC 3986 §3.3 and §3.4 beside the unreserved characters, and the % of what is encoded already.
@@ -163,15 +164,20 @@ def _ascii_label(label: str, location: str) -> str:
     return f"xn--{label.encode('punycode').decode('ascii')}"
 
 
-def split_target(target: bytes) -> tuple[bytes, bytes, bytes | None]:
-    """The path, the query and, of an absolute-form target, the authority of a request-target (RFC 9112 §3.2).
+def split_target(method: str, target: bytes) -> tuple[bytes, bytes, bytes | None]:
+    """The path, the query and, where it has one, the authority of a request-target (RFC 9112 §3.2).
 
-    They are as the client sent them, without the `?`; the path of asterisk-form is `*`. Raises `BadRequest` for a
-    target of no form that has a path, and for one with a blank or a control character in it.
+    They are as the client sent them, without the `?`. The path is `*` for OPTIONS in asterisk-form, and for CONNECT,
+    whose target is an authority. Raises `BadRequest` for a target in no form that the method has, and for one with a
+    blank or a control character in it.
     """
     if _NOT_IN_TARGET.search(target) is not None:
         raise BadRequest(f"the target of the request has a blank, a control character or a fragment: {target!r}")
-    if target == b"*":
+    if method == "CONNECT":
+        if _AUTHORITY_FORM.fullmatch(target) is None:
+            raise BadRequest(f"the target of the request is no host with a port, as CONNECT has it: {target!r}")
+        return b"*", b"", target
+    if target == b"*" and method == "OPTIONS":
         return target, b"", None
     authority: bytes | None = None
     if not target.startswith(b"/"):
@@ -179,6 +185,8 @@ def split_target(target: bytes) -> tuple[bytes, bytes, bytes | None]:
         if found is None:
             raise BadRequest(f"the target of the request is neither a path nor a URL: {target!r}")
         authority = found[1]
+        if not authority:
+            raise BadRequest(f"the target of the request is a URL without a host (RFC 9110 §4.2.1): {target!r}")
         target = target[found.end() :]
         if not target.startswith(b"/"):
             target = b"/" + target  # RFC 9110 §4.2.3: an empty path is that of the root

@@ -91,7 +91,7 @@ class Elapsed(Exception):
 
 @final
 class Interrupted(Exception):
-    """Thrown in at a `NextItem`: the server shuts down, and no step of the stream is under way."""
+    """Thrown in at a `NextItem`, or raised by a stream: the server shuts down, and the item is no longer awaited."""
 
 
 Step: TypeAlias = Event | NextItem[S] | CloseStream[S]

@@ -9,7 +9,7 @@ from typing import Final, Self, TypeAlias, TypeGuard, final
 
 from heaven_core._checks import check_str
 from heaven_core.http.content_disposition import content_disposition
-from heaven_core.http.headers import check_value
+from heaven_core.http.headers import check_text
 from heaven_core.http.media_types import content_type as content_type_of
 from heaven_core.http.validators import make_etag, make_last_modified
 from heaven_core.protocol.needs import BinaryFile
@@ -123,9 +123,9 @@ class FileSource:
         if content_type is None:
             known_as = known_as if name is None else check_str("name=", name)
             content_type = content_type_of(known_as.rpartition("/")[2], charset)
-        self.content_type: Final = check_value("Content-Type", content_type)
+        self.content_type: Final = check_text("Content-Type", content_type)
         self.content_encoding: Final = (
-            None if content_encoding is None else check_value("Content-Encoding", content_encoding)
+            None if content_encoding is None else check_text("Content-Encoding", content_encoding)
         )
         self.precompressed: Final = bool(precompressed)
         self.etag: Final = None if etag is None else make_etag(etag).encode("ascii")

@@ -270,6 +270,14 @@ class Draft:
         self.default_type = _JSON
         return encode_json(body) if self.schema is None else self.schema.encode_any(body)
 
+    def seal(self, refusal: str) -> None:
+        """Have the response go out as it is now, whatever the handler does; `refusal` says so to who changes it."""
+        try:
+            self.encode()  # now: what is done to a dict or a bytearray later must not change what goes out
+        except Exception:
+            self.encoded = None  # the machine meets it again, and makes the 500
+        self.refusal = refusal
+
     def encode_item(self, item: object, sse: bool) -> bytes:
         """What goes on the wire for an item of a stream: `str` and bytes as they are, or a server-sent event.
 

@@ -14,6 +14,7 @@ from heaven_core._typing import T, override
 from heaven_core.errors import BadRequest
 from heaven_core.http.cookies import parse_cookies
 from heaven_core.http.headers import Fields, Headers
+from heaven_core.http.http1 import check_request_head
 from heaven_core.http.negotiation import accepts, parse_media_type
 from heaven_core.http.query import Query
 from heaven_core.http.text_codec import decode_text
@@ -120,10 +121,13 @@ class Request(Generic[T]):
         """A request as a server of HTTP/1 reads it: `target` as it was sent, `lines` with names in any case.
 
         The host of a target in absolute form takes the place of Host (RFC 9112 §3.2.2). For CONNECT, whose target is
-        no path, the path is `*`. Raises `BadRequest` for a target that is none.
+        no path, the path is `*`. Raises `BadRequest` for a target that is none, a method or name that is no token, a
+        CR, LF or NUL in a value, more than one Host, and none in HTTP/1.1 (§3.2). The length of the body is for the
+        server to find out (§6).
         """
-        path, query, authority = (b"*", b"", target) if method == "CONNECT" else split_target(target)
         fields = [(name.lower(), value) for name, value in lines]
+        check_request_head(method, fields, http_version)
+        path, query, authority = split_target(method, target)
         if authority is not None:
             fields = [(b"host", authority), *[line for line in fields if line[0] != b"host"]]
         origin: Origin = {

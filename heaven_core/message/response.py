@@ -16,7 +16,7 @@ from heaven_core.http.conditional import PRECONDITION_FAILED, evaluate, precondi
 from heaven_core.http.content_disposition import content_disposition
 from heaven_core.http.cookies import SameSite, cookie_identity, set_cookie
 from heaven_core.http.dates import format_http_date, parse_http_date
-from heaven_core.http.headers import check_name, check_value, find_value, find_values
+from heaven_core.http.headers import check_name, check_text, find_value, find_values
 from heaven_core.http.uri import make_location
 from heaven_core.http.validators import Auto, Validators, make_etag, make_last_modified, validators_of
 from heaven_core.message.bodies import AnyIterable, FileSource, StreamSource
@@ -90,7 +90,7 @@ class Response:
 
     @content_type.setter
     def content_type(self, value: str | None) -> None:
-        self._set_or_remove("Content-Type", value)
+        self._set_or_remove("Content-Type", None if value is None else check_str("the value of Content-Type", value))
 
     @property
     def body(self) -> object:
@@ -176,7 +176,7 @@ class Response:
             if not sse or length is not None:
                 raise ValueError("at_shutdown= is the last of a stream of events: it needs sse=True, and no length=")
             goodbye = draft.encode_item(at_shutdown, True)
-        chosen = b"text/event-stream" if sse and content_type == _TEXT else check_value("Content-Type", content_type)
+        chosen = b"text/event-stream" if sse and content_type == _TEXT else check_text("Content-Type", content_type)
         if head_timeout is None:
             head_timeout = 0.1 if sse else 1.0
         beat = heartbeat if sse else None
@@ -214,11 +214,7 @@ class Response:
         draft.check_open()
         if body is not None:
             self.body = body
-        try:
-            draft.encode()  # now: what is done to a dict or a bytearray later must not change what goes out
-        except Exception:
-            draft.encoded = None  # the machine meets it again, and makes the 500
-        draft.refusal = "res.abort() has been called: the response goes out as it was then"
+        draft.seal("res.abort() has been called: the response goes out as it was then")
         raise Abort
 
     # Cookies
@@ -350,8 +346,7 @@ class Response:
                 self.last_modified = date
         else:
             draft.become(status, PRECONDITION_FAILED)
-        draft.encode()
-        draft.refusal = "res.check() has found a condition of the request that does not hold: the response goes out so"
+        draft.seal("res.check() has found a condition of the request that does not hold: the response goes out so")
         raise Abort
 
     @property
@@ -410,7 +405,7 @@ class Response:
         for name in names:
             check_name(name)
         for name in names:
-            self._draft.vary_on(check_value("Vary", name))
+            self._draft.vary_on(check_text("Vary", name))
 
     def disposition(self, filename: str | None = None, *, inline: bool = False) -> None:
         """Say under which name a client may save the body (RFC 6266): as an attachment, or `inline`.

@@ -57,7 +57,7 @@ class Schema:
     def decode(self, body: bytes, content_type: str | None) -> object:
         """`body` as what the route expects.
 
-        Raises `UnsupportedMediaType` unless `content_type` is JSON in UTF-8 (see `jsonbody`), `BadRequest` for an
+        Raises `UnsupportedMediaType` unless `content_type` is JSON in UTF-8 (`check_json_type`), `BadRequest` for an
         empty body and for what is no JSON, and `UnprocessableContent` with the problems: all that pydantic found, or
         the first that msgspec found, which writes `$[...]` for any value of a `dict`.
         """

@@ -10,7 +10,7 @@ import pytest
 
 from heaven_asgi import ASGIAdapter
 from heaven_asgi.types import Message
-from heaven_core import App, Context, Request, Response
+from heaven_core import App, ClientDisconnected, Context, Request, Response
 from tests.asgi.memory import PATIENCE, Call, scope_of
 from tests.driver.witness import Witness
 
@@ -149,3 +149,26 @@ async def test_a_body_that_was_dropped_does_not_look_like_one_that_has_ended(wit
     assert (call.answer.body, call.answer.whole) == (b"first", False)
     assert witness.outcome == "failed"
     assert [type(error) for error in witness.errors] == [RuntimeError]
+
+
+async def test_a_client_that_a_handler_has_seen_leave_is_sent_nothing(witness: Witness) -> None:
+    """The response of a handler that goes on nevertheless never starts, and is not taken for a complete one."""
+    started: list[str] = []
+
+    async def handler(req: Request, res: Response, ctx: Context) -> None:
+        async def items() -> AsyncIterator[bytes]:
+            started.append("items")
+            yield b"item"
+
+        with pytest.raises(ClientDisconnected):
+            async for _ in req.stream():
+                pass
+        res.stream(items())
+
+    witness.app.POST("/left", handler, stream=True)
+    messages: list[Message] = [*pieces(b"a", ends=False), {"type": "http.disconnect"}]
+    call = Call(ASGIAdapter(witness.app), scope_of("POST", "/left", UPLOAD), messages)
+    with anyio.fail_after(PATIENCE):
+        await call.run()
+    assert (started, call.sent) == ([], [])
+    assert witness.outcome == "disconnected"

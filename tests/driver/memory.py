@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, final
@@ -46,7 +47,8 @@ class Call:
     """A request, the `Wire` of its response and the `Peer` that sent it.
 
     `sent` is what came. `at_send`, if set, is awaited with the number and the content of each before it counts as sent,
-    and `at_watch` when the watch begins: there a test raises, waits or leaves.
+    and `at_watch` when the watch begins: there a test raises, waits or leaves. With `takes_files` it sends files by
+    their descriptors.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class Call:
         self._changed = anyio.Event()
         self.gone = False
         self.broken_off = False
+        self.takes_files = False
         self.sent: Final[list[Sent]] = []
         self.at_send: Callable[[int, Sent], Awaitable[None]] | None = None
         self.at_watch: Callable[[], Awaitable[None]] | None = None
@@ -74,8 +77,8 @@ class Call:
     def send_body(self, chunks: Sequence[bytes], ended: bool) -> Awaitable[None]:
         return self._take(Sent(chunks=tuple(chunks), ended=ended))
 
-    def send_file(self, file: ReadableFile, offset: int, count: int, whole: bool) -> None:
-        """It has to be read."""
+    def send_file(self, file: ReadableFile, offset: int, count: int, whole: bool) -> Awaitable[int] | None:
+        return self._take_file(file.fd, offset, count) if self.takes_files and file.fd is not None else None
 
     def reset(self) -> None:
         self.broken_off = True
@@ -97,6 +100,11 @@ class Call:
         self.sent.append(sent)
         changed, self._changed = self._changed, anyio.Event()
         changed.set()
+
+    async def _take_file(self, fd: int, offset: int, count: int) -> int:
+        data = os.pread(fd, count, offset)
+        await self._take(Sent(chunks=(data,)))
+        return len(data)
 
     def leave(self) -> None:
         """The client goes."""

@@ -35,6 +35,7 @@ from heaven_driver.blocking import (
     serve,
     system_runtime,
 )
+from tests.handlers.kit import loose
 
 PATIENCE: Final = 10.0
 
@@ -150,12 +151,53 @@ def test_what_ends_the_process_while_a_stream_is_closed_passes_on_at_the_end() -
     assert [outcome.kind for outcome in bench.outcomes] == ["disconnected"]
 
 
+def test_what_ends_the_process_in_a_handler_passes_on_when_everything_is_closed() -> None:
+    """Nothing goes out, and the deferred work runs."""
+    notes: list[str] = []
+
+    def end(res: Response) -> None:
+        res.stream(Closable(notes))
+        res.defer(lambda app: notes.append("deferred"))
+        raise SystemExit(3)
+
+    events: list[object] = []
+    with pytest.raises(SystemExit):
+        events.extend(Bench(end).serve())
+    assert (events, notes) == ([], ["closed", "deferred"])
+
+
+def test_what_ends_the_process_while_a_file_is_looked_at_passes_on_when_everything_is_closed() -> None:
+    class Ending(io.BytesIO):
+        def seek(self, offset: int, whence: int = 0, /) -> int:  # type: ignore[explicit-override]  # 3.11 has no override
+            if whence:
+                raise SystemExit
+            return super().seek(offset)
+
+    file = Ending(b"hello")
+    bench = Bench(lambda res: res.file(file))
+    with pytest.raises(SystemExit):
+        bench.kinds()
+    assert file.closed
+    assert [outcome.kind for outcome in bench.outcomes] == ["disconnected"]
+
+
+class Closable:
+    def __init__(self, notes: list[str]) -> None:
+        self.notes = notes
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter([b"item"])
+
+    def close(self) -> None:
+        self.notes.append("closed")
+
+
 def sends_nothing(file: BlockingFile, offset: int, count: int) -> None:
     """A wire that can't."""
 
 
-def sends_a_thousand(file: BlockingFile, offset: int, count: int) -> int:
-    return 1000
+def sends_what_there_is(file: BlockingFile, offset: int, count: int) -> int:
+    return len(file.read_at(offset, count))
 
 
 class TestFiles:
@@ -190,6 +232,47 @@ class TestFiles:
         assert bench.kinds(send_file=send_file) == ["Start", "End"]
         assert asked == [(True, 0, 300_000)]
 
+    def test_a_file_is_sent_in_as_many_calls_as_the_wire_takes(self, path: Path) -> None:
+        asked: list[tuple[int, int]] = []
+
+        def send_file(file: BlockingFile, offset: int, count: int) -> int:
+            asked.append((offset, count))
+            return min(count, 120_000)
+
+        bench = Bench(lambda res: res.file(path))
+        assert bench.kinds(send_file=send_file) == ["Start", "End"]
+        assert asked == [(0, 300_000), (120_000, 180_000), (240_000, 60_000)]
+        assert [(outcome.kind, outcome.body_bytes) for outcome in bench.outcomes] == [("complete", 300_000)]
+
+    def test_a_wire_that_can_no_longer_send_it_so_has_the_rest_read(self, path: Path) -> None:
+        def send_file(file: BlockingFile, offset: int, count: int) -> int | None:
+            return 200_000 if offset == 0 else None
+
+        bench = Bench(lambda res: res.file(path))
+        chunks = [event.data for event in bench.serve(send_file=send_file) if type(event) is Chunk]
+        assert [len(chunk) for chunk in chunks] == [100_000]
+        assert [(outcome.kind, outcome.body_bytes) for outcome in bench.outcomes] == [("complete", 300_000)]
+
+    def test_a_client_that_leaves_between_two_calls_has_what_the_first_one_sent(self, path: Path) -> None:
+        def send_file(file: BlockingFile, offset: int, count: int) -> int:
+            if offset:
+                raise BrokenPipeError
+            return 120_000
+
+        bench = Bench(lambda res: res.file(path))
+        assert bench.kinds(send_file=send_file) == ["Start"]
+        assert [(outcome.kind, outcome.body_bytes) for outcome in bench.outcomes] == [("disconnected", 120_000)]
+
+    @pytest.mark.parametrize("claimed", [-1, 300_001])
+    def test_a_wire_that_claims_to_have_sent_what_is_not_there_is_told_so(self, claimed: int, path: Path) -> None:
+        def claims(file: BlockingFile, offset: int, count: int) -> int:
+            return claimed
+
+        bench = Bench(lambda res: res.file(path))
+        with pytest.raises(ValueError, match=f"send_file= says that {claimed} bytes have left, of 300000"):
+            bench.kinds(send_file=claims)
+        assert [(outcome.kind, outcome.body_bytes) for outcome in bench.outcomes] == [("disconnected", 0)]
+
     def test_a_file_that_can_not_be_sent_so_is_read(self, path: Path) -> None:
         bench = Bench(lambda res: res.file(path))
         assert bench.kinds(send_file=sends_nothing) == ["Start", "Chunk", "Chunk", "Chunk", "End"]
@@ -209,7 +292,7 @@ class TestFiles:
         assert bench.kinds(send_file=broken) == ["Start"]
         assert [outcome.kind for outcome in bench.outcomes] == ["disconnected"]
 
-    @pytest.mark.parametrize("send_file", [None, sends_a_thousand])
+    @pytest.mark.parametrize("send_file", [None, sends_what_there_is])
     def test_a_file_that_has_shrunk_is_reset(self, path: Path, send_file: object) -> None:
         bench = Bench(lambda res: res.file(path))
         serving = bench.serve(send_file=send_file)
@@ -272,6 +355,23 @@ class TestAsyncCode:
         bench = Bench(lambda res: res.stream(numbers()))
         assert bench.kinds() == ["Start", "Chunk", "Chunk", "Chunk", "End"]
 
+    def test_an_async_iterator_need_not_be_iterable_itself(self) -> None:
+        class Items:
+            def __init__(self) -> None:
+                self.left = [b"two", b"one"]
+
+            async def __anext__(self) -> bytes:
+                if not self.left:
+                    raise StopAsyncIteration
+                return self.left.pop()
+
+        class Source:
+            def __aiter__(self) -> Items:
+                return Items()
+
+        bench = Bench(lambda res: loose(res.stream)(Source()))
+        assert b"".join(event.data for event in bench.serve() if type(event) is Chunk) == b"onetwo"
+
     def test_async_deferred_work_has_an_event_loop(self) -> None:
         ran: list[str] = []
 
@@ -309,12 +409,16 @@ class TestDeferredWork:
         assert ran == ["next"]
         assert [found for found, _ in reports] == [error]
 
-    def test_a_call_that_is_interrupted_passes_on(self) -> None:
+    def test_a_call_that_is_interrupted_passes_on_and_the_rest_is_logged(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
         def interrupt(app: App) -> None:
             raise KeyboardInterrupt
 
+        calls = [DeferredCall(interrupt, "always"), DeferredCall(print, "always")]
         with pytest.raises(KeyboardInterrupt):
-            run_deferred([DeferredCall(interrupt, "always")], App(), lambda error, where: None)
+            run_deferred(calls, App(), lambda error, where: None)
+        assert caplog.messages == ["deferred call print is lost: the process is being ended"]
 
     def test_the_apps_own_runner_is_given_the_calls(self) -> None:
         given: list[int] = []
@@ -337,6 +441,16 @@ class TestDeferredWork:
         app.GET("/", lambda req, res, ctx: res.defer(print))
         list(serve(app, Request("GET", "/"), system_runtime()))
         assert "deferred call print is lost: its runner has failed" in caplog.messages
+
+    @pytest.mark.parametrize("error", [ConnectionError("no queue"), ValueError("no queue")])
+    def test_what_a_server_raises_that_takes_the_calls_itself_is_raised(self, error: Exception) -> None:
+        """Also an `OSError`, which is not the client's leaving here."""
+
+        def broken(calls: Sequence[DeferredCall]) -> None:
+            raise error
+
+        with pytest.raises(type(error), match="no queue"):
+            Bench(lambda res: None).kinds(defer=broken)
 
     def test_a_server_may_take_the_calls_itself(self) -> None:
         taken: list[DeferredCall] = []
@@ -500,6 +614,40 @@ class TestThreadStream:
         with pytest.raises(TimeoutError, match=r"more than 0\.02 s"):
             stream.close()
         go.set()
+
+    def test_what_a_step_under_way_raises_is_raised_by_closing(self) -> None:
+        go = threading.Event()
+
+        def failing() -> Iterator[str]:
+            if go.wait(PATIENCE):
+                raise LookupError("the step")
+            yield "in vain"
+
+        stream = ThreadStream(failing())
+        with pytest.raises(Elapsed):
+            stream.next(0.01)
+        threading.Timer(0.02, go.set).start()
+        with pytest.raises(LookupError, match="the step"):
+            stream.close()
+
+    def test_a_process_that_can_start_no_more_threads_closes_it_all_the_same(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refuse(self: threading.Thread) -> None:
+            raise RuntimeError("can't start new thread")
+
+        notes: list[str] = []
+        stream = ThreadStream(Closable(notes))
+        monkeypatch.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(RuntimeError, match="can't start"):
+            stream.next(None)
+        stream.close()
+        assert notes == ["closed"]
+
+    def test_a_timeout_may_be_longer_than_a_lock_can_wait(self) -> None:
+        stream = ThreadStream(iter(["item"]))
+        assert stream.next(1e10) == "item"
+        stream.close()
 
     def test_what_closing_raises_is_raised(self) -> None:
         def failing() -> Iterator[str]:

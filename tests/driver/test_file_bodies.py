@@ -111,3 +111,26 @@ async def test_too_many_open_files_is_a_500(witness: Witness) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, limits)
     assert call.answer.status == 500
     assert witness.outcome == "failed"
+
+
+@pytest.mark.parametrize("takes_files", [False, True])
+@pytest.mark.parametrize(
+    "spans",
+    [[(0, 2 * READ_SIZE), (2 * READ_SIZE + 9, SIZE)], [(0, READ_SIZE + 1), (SIZE - 20, SIZE - 10), (SIZE - 5, SIZE)]],
+)
+async def test_several_ranges_go_out_in_order(takes_files: bool, spans: list[tuple[int, int]], tmp_path: Path) -> None:
+    """RFC 9110 §14.6: each part after its own head, however the wire sends files, and nothing of it waits for more."""
+    data = os.urandom(SIZE)
+    witness = Witness(tmp_path)
+    (tmp_path / "large.bin").write_bytes(data)
+    ranges = ", ".join(f"{start}-{end - 1}" for start, end in spans)
+    call = Call(Engine(witness.app), "/large-file", headers=[("Range", f"bytes={ranges}")])
+    call.takes_files = takes_files
+    with anyio.fail_after(PATIENCE):
+        await call.run()
+    fields = dict(call.answer.fields)
+    boundary = fields[b"content-type"].partition(b"boundary=")[2]
+    _, *parts, _ = call.answer.body.split(b"--" + boundary)
+    assert len(call.answer.body) == int(fields[b"content-length"]) == witness.outcomes[0].body_bytes
+    assert [part.partition(b"\r\n\r\n")[2] for part in parts] == [data[start:end] + b"\r\n" for start, end in spans]
+    assert witness.outcome == "complete"

@@ -7,8 +7,9 @@ from pathlib import Path
 import anyio
 import pytest
 
-from heaven_core import Chunk, Deferred, End, Event, Outcome, Request, Start
+from heaven_core import Chunk, Deferred, End, Event, FileRange, Outcome, Request, Start
 from heaven_driver.engine import Engine
+from heaven_io.files import READ_SIZE
 from tests.driver.memory import PATIENCE, Call, Sent
 from tests.driver.witness import Witness
 
@@ -66,3 +67,16 @@ async def test_a_request_that_is_cancelled_in_its_handler(witness: Witness, told
             await witness.waiting.wait()
             group.cancel_scope.cancel()
     assert [type(what) for what in told if type(what) is not Deferred] == [Outcome]
+
+
+@pytest.mark.parametrize("takes_files", [False, True])
+async def test_a_file_is_one_event_however_it_is_sent(
+    takes_files: bool, witness: Witness, told: list[Event | Outcome]
+) -> None:
+    """The pieces that it is read in are the driver's own, and their bytes would be counted twice."""
+    (witness.directory / "large.bin").write_bytes(b"x" * 3 * READ_SIZE)
+    call = Call(Engine(witness.app), "/large-file")
+    call.takes_files = takes_files
+    with anyio.fail_after(PATIENCE):
+        await call.run()
+    assert [type(what) for what in told] == [Start, FileRange, End, Deferred, Outcome]

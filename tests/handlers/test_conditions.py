@@ -335,3 +335,22 @@ def test_a_last_modified_beyond_what_a_date_can_say_is_none() -> None:
     response = Response()
     response.headers = "Last-Modified", "Fri, 31 Dec 9999 23:59:60 GMT"
     assert response.last_modified is None
+
+
+def test_a_304_of_check_goes_out_as_it_was_decided_whatever_the_body_before_it_was() -> None:
+    """It is sealed like an abort: a body that can't be encoded is met once, as the 500 that it is, and reported."""
+    went_on: list[str] = []
+
+    def handler(req: Request, res: Response, ctx: Context) -> None:
+        res.body = {"bad": object()}
+        try:
+            res.check(etag="v1")
+        except Exception:
+            went_on.append("caught")
+        res.body = "went on"
+
+    app = App()
+    app.GET("/", handler)
+    answer = Client(app).get("/", headers={"If-None-Match": '"v1"'})
+    assert (answer.status, went_on) == (500, [])
+    assert [type(error) for error, _ in answer.errors] == [TypeError]

@@ -73,9 +73,15 @@ def test_a_content_type_that_can_not_be_sent_is_refused(value: str) -> None:
         given(lambda res: setattr(res, "content_type", value))
 
 
-def test_a_content_type_is_text() -> None:
+@pytest.mark.parametrize("value", [b"text/html", 3])
+def test_a_content_type_is_text(value: object) -> None:
+    """A number is no media type, though other fields may have one."""
     with pytest.raises(TypeError, match="the value of Content-Type must be str"):
-        loose(setattr)(Response(), "content_type", b"text/html")
+        loose(setattr)(Response(), "content_type", value)
+    with pytest.raises(TypeError, match="the value of Content-Type must be str"):
+        loose(Response().file)("x", content_type=value)
+    with pytest.raises(TypeError, match="the value of Content-Type must be str"):
+        loose(Response().stream)(["item"], value)
 
 
 def rolled_back(req: Request, res: Response, ctx: Context) -> None:

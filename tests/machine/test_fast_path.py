@@ -1,4 +1,4 @@
-"""The fast lane and the machine are one thing: the same fields, bytes, outcome and deferred calls for any body."""
+"""The fast path and the machine are one thing: the same fields, bytes, outcome and deferred calls for any body."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ class Came:
         self.is_open = draft_of(response).is_open
 
 
-def by_the_fast_lane(response: Response, method: str, client_stays: bool) -> Came | None:
+def by_the_fast_path(response: Response, method: str, client_stays: bool) -> Came | None:
     draft_of(response).encode()
     rendered = render(draft_of(response), method)
     if rendered is None:
@@ -144,7 +144,7 @@ def by_the_machine(response: Response, method: str, client_stays: bool) -> Came:
 @example(200, [], "hello", [], False, "returns", "GET", True)
 @example(200, [("Content-Length", "3")], "hello", ["always"], False, "returns", "GET", True)
 @example(304, [("ETag", '"1"'), ("Last-Modified", "x")], {"a": 1}, ["always"], True, "returns", "HEAD", False)
-def test_the_fast_lane_and_the_machine_lead_to_the_same(  # noqa: PLR0917  # what Hypothesis draws
+def test_the_fast_path_and_the_machine_lead_to_the_same(  # noqa: PLR0917  # what Hypothesis draws
     status: int,
     lines: list[tuple[str, str]],
     body: object,
@@ -155,7 +155,7 @@ def test_the_fast_lane_and_the_machine_lead_to_the_same(  # noqa: PLR0917  # wha
     client_stays: bool,
 ) -> None:
     plan = Plan(status, lines, body, whens, close, ending)
-    fast = by_the_fast_lane(plan.make(), method, client_stays)
+    fast = by_the_fast_path(plan.make(), method, client_stays)
     slow = by_the_machine(plan.make(), method, client_stays)
     if fast is None and any(name in ("ETag", "Last-Modified") for name, _ in lines):
         return  # the request may have conditions, which the machine alone decides
