@@ -197,7 +197,7 @@ class Engine:
 
         Before it is left the open streams are ended, and deferred work is awaited. `signals` has SIGTERM and SIGINT
         begin the end of the streams, before whatever has handled them until now. Raises what a lifespan or `serving`
-        raises, and `ValueError` for an app that can't be meant.
+        raises, and `ValueError` where `app.check()` does.
         """
         app = self.app
         app.check()

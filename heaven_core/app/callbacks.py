@@ -23,9 +23,9 @@ def is_async(func: Callable[[Request[object], Response, Context], object]) -> Ty
 
 
 async def settle(result: object, func: object) -> None:
-    """Await what a handler or hook has returned, if it can be. Raises `TypeError` where it has returned an answer.
+    """Await what a handler or hook has returned, if it can be. Raises `TypeError` where it has returned a value.
 
-    What calling a class gives is its instance, which is no answer.
+    What calling a class gives is its instance, which is no such value.
     """
     if is_awaitable(result):
         result = await result

@@ -36,8 +36,8 @@ def cors(  # noqa: C901  # half of it is the hook that it returns
     - `origins`: the exact origins, as in "https://example.com", or "*" for every page on the web;
     - `methods`, `headers`: what a page may send, beside what it always may; "*" does not include Authorization;
     - `expose`: the response fields that a page may read, beside the few that it always may;
-    - `credentials`: whether the browser sends cookies along and shows the answer;
-    - `max_age`: for how many seconds the browser may remember the answer to a preflight.
+    - `credentials`: whether the browser sends cookies along and shows the response;
+    - `max_age`: for how many seconds the browser may remember the response to a preflight.
 
     A preflight is answered here, with 204: no route and no later hook sees it. What is not allowed gets no
     Access-Control field, and the browser then keeps it from the page. Raises `TypeError` and `ValueError`.
@@ -63,10 +63,10 @@ def cors(  # noqa: C901  # half of it is the hook that it returns
         preflight.append(("Access-Control-Max-Age", _seconds(max_age)))
 
     def hook(req: Request[object], res: Response, ctx: Context) -> None:
-        """Set what lets the page read this answer, and answer it if it is a preflight."""
+        """Set what lets the page read this response; a preflight is answered here."""
         out = res.headers
         if allowed is not None:
-            # Also where the origin is refused or absent: a cache must not give this answer to an allowed one.
+            # Also where the origin is refused or absent: a cache must not give this response to an allowed one.
             out.add("Vary", "Origin")
         given = req.headers.get_all("origin")
         if allowed is None:

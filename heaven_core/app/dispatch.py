@@ -74,7 +74,7 @@ async def respond(  # noqa: C901, PLR0912, PLR0915  # one coroutine a request: e
             draft.mark()
         else:
             if endpoint is None:
-                _answer_without_route(registry, request, response)
+                _respond_without_route(registry, request, response)
             else:
                 if not endpoint.stream:
                     if request.reader is not None:
@@ -115,7 +115,7 @@ async def _run_after(steps: tuple[Step, ...], request: Request[object], response
             return
 
 
-def _answer_without_route(registry: Registry, request: Request[object], response: Response) -> None:
+def _respond_without_route(registry: Registry, request: Request[object], response: Response) -> None:
     allowed = registry.router.allowed(request.path)
     if not allowed:
         raise NotFound("no route matches this path")
@@ -154,7 +154,7 @@ async def _recover(
     await refuse(error, registry, request, response, context, runtime, where)
     try:
         if isinstance(error, ClientError) and draft.is_open and not draft.failed:
-            # The answers to a request that can't be served are the application's, too: the after-hooks see them.
+            # The responses to a request that can't be served are the application's, too: the after-hooks see them.
             draft.encoded = None  # they may still change the page, and its status
             await _run_after(after, request, response, context)
         if draft.is_open:

@@ -1,4 +1,4 @@
-"""What the client gets instead of an answer: the app's own error page, else a short one."""
+"""What the client gets in place of what the handler set: the app's own error page, else a short one."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ async def refuse(
 ) -> None:
     """Put an error page in the place of what the handler had set.
 
-    A failure of the application is reported, unless an error handler has made an answer below 500 of it.
+    A failure of the application is reported, unless an error handler has made a response below 500 of it.
     """
     draft = draft_of(response)
     draft.error = error

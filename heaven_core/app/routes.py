@@ -127,7 +127,7 @@ class Registry:
         self._endpoints.append(endpoint)
 
     def check(self) -> None:
-        """Raise `ValueError` for what can't be meant: a schema of no route, or of a body that is not read for it."""
+        """Raise `ValueError` for a schema that can never be used: of no route, or of a body that is not read for it."""
         lost = self.schemas.without_route({(endpoint.method, endpoint.pattern.shape) for endpoint in self._endpoints})
         if lost:
             raise ValueError(f"app.schema has no route for {', '.join(lost)}: register it, or correct the path")

@@ -50,7 +50,7 @@ class Conditions(Protocol):
 def precondition(request: Conditions, status: int, current: Validators, now: float) -> int | None:
     """304 or 412 where the response of this status is to be that instead, else `None`.
 
-    Only where the answer would be 2xx (RFC 9110 §13.2.1), and only on GET and HEAD: what changes state has to ask
+    Only where the response would be 2xx (RFC 9110 §13.2.1), and only on GET and HEAD: what changes state has to ask
     before the work.
     """
     if not 200 <= status <= 299 or request.method not in ("GET", "HEAD"):

@@ -165,7 +165,7 @@ def partial_fields(fields: Sequence[Field], partial: Partial) -> list[Field]:
     """The lines of the whole's head as they are for the part.
 
     All of them stay, also where If-Range was used and RFC 9110 §15.3.7 would have fewer: players and caches look for
-    the type in each answer.
+    the type in each response.
     """
     chosen = [
         line

@@ -21,7 +21,7 @@ _SECOND: Final = 1_000_000_000  # in nanoseconds
 
 
 def status_of_open_error(error: BaseException) -> int:
-    """404 or 403 where that is the answer to this `OSError`; 500 where the fault is ours (too many open files, ...)."""
+    """404 or 403 where this `OSError` means that; 500 where the fault is ours (too many open files, ...)."""
     if isinstance(error, OSError):
         if error.errno in _NO_SUCH_FILE or isinstance(error, (FileNotFoundError, NotADirectoryError)):
             return 404
@@ -76,7 +76,7 @@ def etag_of(size: int, mtime_ns: int, now: float) -> bytes:
 def last_modified_of(mtime_ns: int, now: float, date_lag: float) -> bytes | None:
     """The Last-Modified date, `None` where no HTTP-date can express it.
 
-    A time in the future becomes the time of the answer, and never later than its Date (RFC 9110 §8.8.2.1).
+    A time in the future becomes the time of the response, and never later than its Date (RFC 9110 §8.8.2.1).
     """
     seconds = mtime_ns // _SECOND
     if seconds > now:

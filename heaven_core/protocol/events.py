@@ -25,7 +25,7 @@ When: TypeAlias = Literal["always", "complete", "failed"]
 class Start(Record):
     """Send the head: `status`, and `fields` as (lower-case name, value) lines.
 
-    `length` is the number of body bytes that will follow (0 for an answer to HEAD), `None` if nobody knows: then the
+    `length` is the number of body bytes that will follow (0 for a response to HEAD), `None` if nobody knows: then the
     wire has to mark the end (chunked, a frame, closing). `close` asks for the end of the connection afterwards.
     """
 

@@ -67,7 +67,7 @@ class Client:
         shut_down_after: int | None = None,
     ) -> Result:
         """Any request, without an event loop. `leave_in_upload` has the client go when it has sent `body`."""
-        exchange = self.arequest(
+        coroutine = self.arequest(
             method,
             target,
             body,
@@ -76,7 +76,7 @@ class Client:
             leave_in_upload=leave_in_upload,
             shut_down_after=shut_down_after,
         )
-        return _without_a_loop(exchange)
+        return _without_a_loop(coroutine)
 
     async def arequest(
         self,
@@ -90,7 +90,7 @@ class Client:
         shut_down_after: int | None = None,
     ) -> Result:
         """`request` for an app that needs an event loop."""
-        exchange = Result()
+        result = Result()
         waiting: list[Awaitable[object]] = []
         path, _, query = target.partition("?")
         pieces = ([body] if body else []) if isinstance(body, bytes) else list(body)
@@ -109,20 +109,20 @@ class Client:
             reader=_Upload(pieces, leave_in_upload) if pieces or leave_in_upload else None,
             origin={"raw_path": path.encode("ascii")},
         )
-        runtime = self.clock.runtime(lambda error, where: exchange.errors.append((error, where)), waiting.append)
+        runtime = self.clock.runtime(lambda error, where: result.errors.append((error, where)), waiting.append)
         response = self.app.response(runtime)
         await self.app.respond(request, response, runtime)
-        machine = Machine(response, request, runtime, Pulled, exchange.notes.append)
+        machine = Machine(response, request, runtime, Pulled, result.notes.append)
         tell = partial(self.app.observers.tell, request, runtime=runtime)
         driver = Driver(
-            self.app, runtime, tell, self.disk, machine, exchange,
+            self.app, runtime, tell, self.disk, machine, result,
             leave_after=leave_after, shut_down_after=shut_down_after,
         )  # fmt: skip
         await driver.run()
-        exchange.outcome = response.outcome
+        result.outcome = response.outcome
         for awaitable in waiting:
             await awaitable
-        return exchange
+        return result
 
 
 def _without_a_loop(coroutine: Coroutine[object, None, R]) -> R:

@@ -68,7 +68,7 @@ class Driver:
     __slots__ = (
         "_app",
         "_disk",
-        "_exchange",
+        "_result",
         "_files",
         "_leave_after",
         "_machine",
@@ -84,7 +84,7 @@ class Driver:
         tell: Callable[[Event | Outcome], None],
         disk: Disk,
         machine: Machine[Pulled],
-        exchange: Result,
+        result: Result,
         *,
         leave_after: int | None,
         shut_down_after: int | None,
@@ -94,7 +94,7 @@ class Driver:
         self._tell: Final = tell
         self._disk: Final = disk
         self._machine: Final = machine
-        self._exchange: Final = exchange
+        self._result: Final = result
         self._leave_after: Final = leave_after
         self._shut_down_after: Final = math.inf if shut_down_after is None else shut_down_after
         self._files: Final[list[OpenedFile]] = []  # a file, and a precompressed sibling that goes out in its place
@@ -115,7 +115,7 @@ class Driver:
             self._tell(ended.value)
 
     async def _take_item(self, steps: Generator[Step[Pulled], object, Outcome], need: NextItem[Pulled]) -> Step[Pulled]:
-        if need.endless and len(self._exchange.events) >= self._shut_down_after:
+        if need.endless and len(self._result.events) >= self._shut_down_after:
             return steps.throw(Interrupted())
         try:
             item = await need.stream.next()
@@ -126,23 +126,23 @@ class Driver:
         return steps.throw(raised)
 
     async def _perform(self, event: Event) -> Gone | Sent | None:
-        exchange = self._exchange
+        result = self._result
         answer: Sent | None = None
-        if self._leave_after == len(exchange.events) and type(event) is not Deferred:
+        if self._leave_after == len(result.events) and type(event) is not Deferred:
             return Gone()
-        exchange.events.append(event)
+        result.events.append(event)
         match event:
             case Start():
-                exchange.status = event.status
-                exchange.headers = Headers(event.fields)
+                result.status = event.status
+                result.headers = Headers(event.fields)
             case Chunk():
-                exchange.body += event.data
+                result.body += event.data
             case FileRange():
                 data = self._files[-1].read(event.offset, event.count)
-                exchange.body += data
+                result.body += data
                 answer = Sent(len(data))
             case End():
-                exchange.ended = True
+                result.ended = True
             case Reset():
                 pass  # the client sees that nothing has ended the body
             case Deferred():

@@ -15,7 +15,7 @@ __all__ = ["Result"]
 
 @final
 class Result:
-    """The answer to one request.
+    """What came of one request.
 
     `status`, `headers` and `body` are what the client got; `ended` says whether it could see that the body is whole;
     `events` are the machine's, `notes` its reasons, `outcome` how it ended. `errors` are (error, where) pairs that
