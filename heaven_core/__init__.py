@@ -32,7 +32,18 @@ from heaven_core.message.request import Origin, Request
 from heaven_core.message.request_body import BodyReader
 from heaven_core.message.response import Response
 from heaven_core.message.response_headers import ResponseHeaders
-from heaven_core.protocol.events import Chunk, Deferred, DeferredCall, DeferRunner, End, Event, FileRange, Reset, Start
+from heaven_core.protocol.events import (
+    Chunk,
+    Deferred,
+    DeferredCall,
+    DeferRunner,
+    End,
+    Event,
+    FileRange,
+    Reset,
+    Start,
+    When,
+)
 from heaven_core.protocol.needs import (
     BinaryFile,
     CloseFile,
@@ -47,7 +58,7 @@ from heaven_core.protocol.needs import (
     OpenFile,
     UseFile,
 )
-from heaven_core.protocol.outcome import Outcome
+from heaven_core.protocol.outcome import Outcome, OutcomeKind
 from heaven_core.runtime import Runtime
 
 __all__ = [
@@ -94,6 +105,7 @@ __all__ = [
     "OpenFile",
     "Origin",
     "Outcome",
+    "OutcomeKind",
     "Replay",
     "Request",
     "Reset",
@@ -106,6 +118,7 @@ __all__ = [
     "UnprocessableContent",
     "UnsupportedMediaType",
     "UseFile",
+    "When",
     "cors",
     "format_http_date",
     "write_chunk",
