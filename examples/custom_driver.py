@@ -13,7 +13,7 @@ import struct
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from threading import Thread
 from typing import BinaryIO, assert_never
 
@@ -49,24 +49,23 @@ class Connection:
 
     def handle(self) -> None:
         """Read the head of a request, and perform the events of its response."""
-        with self.client:
+        with self.client, suppress(ConnectionError):
             try:
                 request = self.read_head()
             except (BadRequest, ValueError):
                 self.client.sendall(write_head(400, [(b"content-length", b"0")]))
                 return
             # A send that fails leaves the block: so the generator is closed, which says that the client has left.
-            try:
-                with closing(serve(app, request, RUNTIME, send_file=self.send_file)) as events:
-                    for event in events:
-                        self.perform(event)
-            except ConnectionError:
-                pass
+            with closing(serve(app, request, RUNTIME, send_file=self.send_file)) as events:
+                for event in events:
+                    self.perform(event)
 
     def read_head(self) -> Request[object]:
         with self.client.makefile("rb") as file:
             request_line, *field_lines = read_lines(file)
         method, target, version = request_line.split(b" ")
+        if version not in (b"HTTP/1.0", b"HTTP/1.1"):
+            raise BadRequest("this server speaks HTTP/1")
         self.http_version = version.decode().removeprefix("HTTP/")
         fields: list[tuple[bytes, bytes]] = []
         for line in field_lines:

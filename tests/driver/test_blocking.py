@@ -13,6 +13,7 @@ from typing import Final
 import pytest
 
 from heaven_core import (
+    AnyIterable,
     App,
     Chunk,
     Context,
@@ -29,6 +30,7 @@ from heaven_driver.blocking import (
     BlockingFile,
     BlockingStream,
     Elapsed,
+    Interrupted,
     ThreadStream,
     enter_lifespan,
     run_deferred,
@@ -660,6 +662,38 @@ class TestThreadStream:
         stream.next(PATIENCE)
         with pytest.raises(LookupError, match="closing"):
             stream.close()
+
+
+class Ending:
+    """A server's own stream: one item, then the server shuts down."""
+
+    def __init__(self, iterable: AnyIterable) -> None:
+        self.stream = BlockingStream(iterable)
+        self.taken = False
+
+    def next(self, timeout: float | None) -> object:
+        if self.taken:
+            raise Interrupted
+        self.taken = True
+        return self.stream.next(timeout)
+
+    def close(self) -> None:
+        self.stream.close()
+
+
+class TestShutdown:
+    def test_a_stream_of_events_ends_in_order_with_its_last_event(self) -> None:
+        notes: list[str] = []
+        bench = Bench(lambda res: res.stream(items(notes), sse=True, at_shutdown="bye"))
+        chunks = [event.data for event in bench.serve(adopt=Ending) if type(event) is Chunk]
+        assert (chunks, notes) == ([b"data: one\n\n", b"data: bye\n\n"], ["closed"])
+        assert [outcome.kind for outcome in bench.outcomes] == ["complete"]
+
+    def test_any_other_is_broken_off(self) -> None:
+        notes: list[str] = []
+        bench = Bench(lambda res: res.stream(items(notes)))
+        assert bench.kinds(adopt=Ending) == ["Start", "Chunk", "Reset"]
+        assert notes == ["closed"]
 
 
 class TestClosing:
