@@ -137,7 +137,7 @@ def drive(
             passing.sent = 0
             try:
                 if type(step) is Deferred:
-                    passing.error = _raised_by(defer, step.calls) or passing.error
+                    _hand_over(step.calls, defer, passing)
                 elif type(step) is FileRange:
                     answer = yield from _send_range(files[-1], step, send_file, passing)
                 else:
@@ -296,12 +296,13 @@ class _SystemDisk:
         return list_directory(need.path, need.within)
 
 
-def _raised_by(defer: Callable[[Sequence[DeferredCall]], None], calls: Sequence[DeferredCall]) -> BaseException | None:
+def _hand_over(
+    calls: Sequence[DeferredCall], defer: Callable[[Sequence[DeferredCall]], None], passing: _Passing
+) -> None:
     try:
         defer(calls)
     except BaseException as raised:
-        return raised
-    return None
+        passing.error = raised  # also an `OSError`: it is the server's own, and no client's leaving
 
 
 def _has_descriptor(file: BlockingFile) -> bool:
