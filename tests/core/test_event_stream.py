@@ -298,3 +298,12 @@ def test_a_stream_dispatches_its_items_and_nothing_else(items: list[object]) -> 
     expected = expected_of(items)
     assert browser.events == expected.events
     assert (browser.last_id, browser.retry) == (expected.last_id, expected.retry)
+
+
+def test_events_are_equal_by_what_they_hold() -> None:
+    event = ServerSentEvent("x", "tick", "7", 5, "hello")
+    assert event == ServerSentEvent("x", "tick", "7", 5, "hello")
+    assert event != ServerSentEvent("x", "tick", "8", 5, "hello")
+    assert event != "x"
+    assert len({event, ServerSentEvent("x", "tick", "7", 5, "hello")}) == 1
+    assert repr(event) == "ServerSentEvent('x', 'tick', '7', 5, 'hello')"

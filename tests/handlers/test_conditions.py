@@ -354,3 +354,17 @@ def test_a_304_of_check_goes_out_as_it_was_decided_whatever_the_body_before_it_w
     answer = Client(app).get("/", headers={"If-None-Match": '"v1"'})
     assert (answer.status, went_on) == (500, [])
     assert [type(error) for error, _ in answer.errors] == [TypeError]
+
+
+@pytest.mark.parametrize("headers", [{}, {"If-None-Match": '"v1"'}, {"If-Match": '"v2"'}])
+def test_a_stream_with_an_impossible_head_is_a_500_whatever_the_condition_says(headers: dict[str, str]) -> None:
+    """RFC 9110 §7.8: Upgrade belongs to a 426, and neither a 304 nor a 412 may have it."""
+
+    def act(res: Response) -> None:
+        res.etag = "v1"
+        res.headers.set("Upgrade", "h2c")
+        res.stream([b"item"])
+
+    answer = ask(act, headers=headers)
+    assert answer.status == 500
+    assert [type(error) for error, _ in answer.errors] == [ValueError]
