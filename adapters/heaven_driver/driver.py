@@ -59,7 +59,7 @@ class Driver:
     `group` is for what goes on beside that on trio; on asyncio there is none.
     """
 
-    __slots__ = ("_closing_limit", "_machine", "_outbox", "_stage", "_streams", "group")
+    __slots__ = ("_machine", "_outbox", "_stage", "_streams", "group")
 
     def __init__(
         self,
@@ -68,12 +68,10 @@ class Driver:
         peer: Peer,
         streams: OpenStreams,
         tell: Callable[[Event | Outcome], None] | None,
-        closing_limit: float,
     ) -> None:
         self._machine: Final = machine
         self._outbox: Final = Outbox(wire, peer, tell)
         self._streams: Final = streams
-        self._closing_limit: Final = closing_limit
         self._stage = _DRIVING
         self.group: TaskGroup | None = None
 
@@ -104,7 +102,7 @@ class Driver:
         if stepper is not None:
             stepper.stop()
 
-    async def drive(self, events: tuple[Event, ...] | None = None) -> None:  # noqa: C901, PLR0912, PLR0915  # an arm a need
+    async def drive(self, events: tuple[Event, ...] | None = None) -> None:  # noqa: C901, PLR0912  # an arm a need
         """Drive the machine to its end: from its start, or from these events on."""
         machine = self._machine
         outbox = self._outbox
@@ -112,12 +110,10 @@ class Driver:
             events = machine.start()
         while True:
             if events:
-                last = events[-1]
-                if type(last) is FileRange and last.count > READ_SIZE:
-                    self._watching()  # sending can take long
+                if _takes_long(events[-1]):
+                    self._watching()
                 await outbox.perform(events)
                 events = ()  # they are not to be kept while the next item is awaited
-                del last
             if outbox.lost:
                 events = self._leave()
                 continue
@@ -130,10 +126,15 @@ class Driver:
                     except Exception as error:
                         events = self._stopped(error)
                     else:
-                        # PERF: no call of its own (benchmarks/chunks.py). By another name than `outbox`: what was known
-                        # of that before the await may be stale, and type checkers don't know.
-                        now = self._outbox
-                        if now.broken is None and not now.lost and not now.peer.gone and self._stage == _DRIVING:
+                        # PERF: no call of its own (benchmarks/chunks.py). What was known of the outbox before the await
+                        # may be stale, and type checkers don't know it of a name that is not bound again.
+                        outbox = self._outbox
+                        if (
+                            outbox.broken is None
+                            and not outbox.lost
+                            and not outbox.peer.gone
+                            and self._stage == _DRIVING
+                        ):
                             events = machine.produced(item)
                         else:
                             events = self._took(item)
@@ -146,8 +147,7 @@ class Driver:
                                 await sending
                                 del sending
                 case Deliver():
-                    failure, outbox.error = outbox.error, None
-                    events = machine.delivered(outbox.sent, failure)
+                    events = machine.delivered(outbox.sent, outbox.error)
                 case OpenFile() | UseFile():
                     events = await self._open(need)
                 case ListDirectory():
@@ -172,7 +172,7 @@ class Driver:
 
     async def _close(self, close: Callable[[], Awaitable[None]]) -> BaseException | None:
         try:
-            return await close_within(self._closing_limit, close)
+            return await close_within(self._streams.closing_limit, close)
         except (KeyboardInterrupt, SystemExit):
             raise
         except BaseException as error:
@@ -212,7 +212,7 @@ class Driver:
         machine = self._machine
         woken = type(error) is Woken
         if type(error) is Woken and error.given_up:
-            machine.report(given_up(self._closing_limit), "closing")
+            machine.report(given_up(self._streams.closing_limit), "closing")
         if isinstance(error, ClientDisconnected):  # the generator was reading the request
             return self._leave()
         ended = isinstance(error, StopAsyncIteration)
@@ -261,8 +261,12 @@ class Driver:
         stepper = outbox.stepper
         if stepper is None:
             if self.group is None:
-                stepper = AsyncioStepper(outbox, self._streams, self._closing_limit)
+                stepper = AsyncioStepper(outbox, self._streams)
             else:
                 stepper = TrioStepper(outbox, self._streams, self.group)
             outbox.stepper = stepper
         return stepper
+
+
+def _takes_long(event: Event) -> bool:
+    return type(event) is FileRange and event.count > READ_SIZE

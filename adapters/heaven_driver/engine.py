@@ -189,7 +189,7 @@ class Engine:
         machine = Machine(Response(draft), request, self._runtime, Stream)
         observers = self.app.observers
         tell = partial(observers.tell, request, runtime=self._runtime) if observers.any else None
-        driver = Driver(machine, wire, peer, self._here().streams, tell, self._closing_limit)
+        driver = Driver(machine, wire, peer, self._here().streams, tell)
         return self._drive(driver) if _on_asyncio() else self._drive_on_trio(driver)
 
     async def live(self, serving: Callable[[], Awaitable[None]], *, signals: bool = False) -> None:
@@ -201,7 +201,7 @@ class Engine:
         """
         app = self.app
         app.check()
-        loop = self._loops[_running_loop()] = _Loop(OpenStreams(self._stream_deadline))
+        loop = self._loops[_running_loop()] = _Loop(OpenStreams(self._stream_deadline, self._closing_limit))
         streams = loop.streams
         async with AsyncExitStack() as stack:
             if app.lifespan is not None:
@@ -237,7 +237,7 @@ class Engine:
         key = _running_loop()
         loop = self._loops.get(key)
         if loop is None:
-            loop = self._loops[key] = _Loop(OpenStreams(self._stream_deadline))
+            loop = self._loops[key] = _Loop(OpenStreams(self._stream_deadline, self._closing_limit))
         return loop
 
     async def _drive(self, driver: Driver) -> None:

@@ -79,6 +79,7 @@ class Outbox:
     async def perform(self, events: tuple[Event, ...]) -> None:
         """Perform the events, in order, or up to the one that can't be sent: then the response is `lost`."""
         self.sent = 0
+        self.error = None
         ended = False
         for index, event in enumerate(events):
             following = type(events[index + 1]) if index + 1 < len(events) else None

@@ -21,14 +21,13 @@ class AsyncioStepper:
     """Wakes the owner by one `cancel()`, so that the generator's `finally` may still await."""
 
     __slots__ = (
-        "_beside", "_cancelled_before", "_closing_limit", "_interrupted", "_outbox", "_owner", "_pressed", "_presses",
+        "_beside", "_cancelled_before", "_interrupted", "_outbox", "_owner", "_pressed", "_presses",
         "_state", "_streams", "_ticking", "_timeout", "_watcher", "endless", "steps",
     )  # fmt: skip
 
-    def __init__(self, outbox: Outbox, streams: OpenStreams, closing_limit: float) -> None:
+    def __init__(self, outbox: Outbox, streams: OpenStreams) -> None:
         self._outbox: Final = outbox
         self._streams: Final = streams
-        self._closing_limit: Final = closing_limit
         owner = asyncio.current_task()
         assert owner is not None  # a request is served in a task
         self._owner: Final = owner
@@ -137,7 +136,7 @@ class AsyncioStepper:
         # A `finally` that does not come to its end is cancelled again.
         self._presses += 1
         self._owner.cancel()
-        self._pressed = asyncio.get_running_loop().call_later(self._closing_limit, self._press)
+        self._pressed = asyncio.get_running_loop().call_later(self._streams.closing_limit, self._press)
 
     def _take_back(self) -> int:
         """Take our cancellations back, and say how many there still are."""
