@@ -101,7 +101,7 @@ def serve(
     """
     response = app.response(runtime)
     report = partial(app.report, runtime=runtime)
-    take = defer or partial(_defer, app, report)
+    take = partial(_defer, app, report) if defer is None else defer
     tell = partial(app.observers.tell, request, runtime=runtime) if app.observers.any else None
     try:
         respond(app, request, response, runtime)
@@ -146,7 +146,11 @@ def drive(
                 answer = Gone(passing.sent)
                 passing.take(raised)
             if tell is not None and type(answer) is not Gone:
-                tell(step)
+                try:
+                    tell(step)
+                except BaseException as raised:  # of an observer, no `Exception`: it ends the process
+                    answer = Gone(passing.sent)
+                    passing.take(raised)
             step = steps.send(answer)
     except StopIteration as ended:
         outcome: Outcome = ended.value

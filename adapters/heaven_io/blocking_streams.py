@@ -92,7 +92,8 @@ class BlockingStream:
 
     def close(self) -> None:
         """See `Stream`."""
-        iterator, iterable = self._iterator or self._async_iterator, self._iterable
+        iterator = self._async_iterator if self._iterator is None else self._iterator  # either may be false, if empty
+        iterable = self._iterable
         try:
             if iterator is not None:
                 _close(iterator)

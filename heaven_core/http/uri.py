@@ -184,10 +184,14 @@ def split_target(method: str, target: bytes) -> tuple[bytes, bytes, bytes | None
         found = _ABSOLUTE_FORM.match(target)
         if found is None:
             raise BadRequest(f"the target of the request is neither a path nor a URL: {target!r}")
-        authority = found[1]
-        if not authority:
+        named: bytes = found[1]
+        authority = named
+        host = named.rpartition(b"@")[2]
+        if not host or host.startswith(b":"):
             raise BadRequest(f"the target of the request is a URL without a host (RFC 9110 §4.2.1): {target!r}")
         target = target[found.end() :]
+        if not target and method == "OPTIONS":
+            return b"*", b"", authority  # RFC 9112 §3.2.4
         if not target.startswith(b"/"):
             target = b"/" + target  # RFC 9110 §4.2.3: an empty path is that of the root
     path, _, query = target.partition(b"?")

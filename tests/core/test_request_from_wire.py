@@ -38,6 +38,9 @@ def test_an_asterisk_stands_for_the_server() -> None:
     """RFC 9112 §3.2.4."""
     request = Request.from_wire("OPTIONS", b"*", HOST)
     assert (request.path, request.url) == ("*", "http://example.com")
+    request = Request.from_wire("OPTIONS", b"http://other.org", HOST)
+    assert (request.path, request.url) == ("*", "http://other.org")
+    assert Request.from_wire("OPTIONS", b"http://other.org/", HOST).path == "/"
 
 
 def test_connect_has_no_path_and_is_not_allowed() -> None:
@@ -86,7 +89,8 @@ def test_a_path_that_is_no_utf8_has_replacement_characters(target: bytes) -> Non
 @pytest.mark.parametrize(
     "target",
     [b"", b"x", b"x/y", b"?q", b"http:/x", b"http:x", b"/a b", b"/a\tb", b"/a\r\nX: y", b"/\x00", b"/a\x7f", b"/a#b",
-     b"http://h/#b", b"example.com:443", b"**", b"http://", b"http:///x", b"http://?q"],
+     b"http://h/#b", b"example.com:443", b"**", b"http://", b"http:///x", b"http://?q",
+     b"http://:80/x", b"http://u@/x"],
 )  # fmt: skip
 def test_a_target_of_no_form_is_a_400(target: bytes) -> None:
     with pytest.raises(BadRequest, match="the target of the request"):

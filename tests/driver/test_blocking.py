@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import os
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -20,6 +21,7 @@ from heaven_core import (
     DeferredCall,
     End,
     Event,
+    FileRange,
     Outcome,
     Request,
     Reset,
@@ -454,6 +456,15 @@ class TestDeferredWork:
         with pytest.raises(type(error), match="no queue"):
             Bench(lambda res: None).kinds(defer=broken)
 
+    def test_a_queue_that_takes_the_calls_may_be_empty(self) -> None:
+        class Queue(list[DeferredCall]):
+            def __call__(self, calls: Sequence[DeferredCall]) -> None:
+                self.extend(calls)
+
+        queue, bench = Queue(), Bench(lambda res: None)
+        bench.kinds(defer=queue)
+        assert (len(queue), bench.outcomes) == (1, [])
+
     def test_a_server_may_take_the_calls_itself(self) -> None:
         taken: list[DeferredCall] = []
         bench = Bench(lambda res: None)
@@ -697,6 +708,36 @@ class TestShutdown:
 
 
 class TestClosing:
+    def test_an_iterator_that_has_nothing_left_is_closed_though_it_is_false(self) -> None:
+        notes: list[str] = []
+
+        class Rows:
+            def __init__(self) -> None:
+                self.left = ["row"]
+
+            def __len__(self) -> int:
+                return len(self.left)
+
+            def __iter__(self) -> Iterator[str]:
+                return self
+
+            def __next__(self) -> str:
+                if not self.left:
+                    raise StopIteration
+                return self.left.pop()
+
+            def close(self) -> None:
+                notes.append("rows")
+
+        class Table:
+            def __iter__(self) -> Iterator[str]:
+                return Rows()
+
+        stream = BlockingStream(Table())
+        stream.next(None)
+        stream.close()
+        assert notes == ["rows"]
+
     def test_an_iterable_that_is_not_its_own_iterator_is_closed_too(self) -> None:
         """PEP 3333 asks for it, and whoever wrote its `close()` means it."""
         notes: list[str] = []
@@ -738,3 +779,20 @@ def test_observers_are_told_of_what_was_performed_and_of_the_outcome() -> None:
     bench.app.on_event(observe)
     bench.kinds()
     assert told == ["Start", "Chunk", "End", "Deferred", "Outcome"]
+
+
+def test_what_ends_the_process_in_an_observer_passes_on_when_everything_is_closed(tmp_path: Path) -> None:
+    path = tmp_path / "file.bin"
+    path.write_bytes(b"content")
+    bench = Bench(lambda res: res.file(path))
+
+    def observe(req: Request[object], what: Event | Outcome) -> None:
+        if type(what) is FileRange:
+            raise KeyboardInterrupt
+
+    bench.app.on_event(observe)
+    with pytest.raises(KeyboardInterrupt):
+        bench.kinds()
+    assert [outcome.kind for outcome in bench.outcomes] == ["disconnected"]
+    open_files = {os.path.realpath(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd")}
+    assert str(path) not in open_files
