@@ -66,7 +66,10 @@ class ASGIWire:
     def reset(self) -> None:
         """See `Wire`. To return without a last body message is how ASGI says it."""
 
-    async def watch(self, waiting: Wakeable | None = None) -> None:
+    def confirm(self) -> None:
+        """See `Peer`. Whole responses don't come this way."""
+
+    async def watch(self, waiting: Wakeable, streaming: bool) -> None:
         """See `Peer`."""
         try:
             if isinstance(self._receive, Inbox):
@@ -79,8 +82,7 @@ class ASGIWire:
         self.gone = True
         if self._departed is not None:
             self._departed.set()
-        if waiting is not None:
-            waiting.wake()
+        waiting.wake()
 
     async def _send_path(self, path: PathOfDescriptor, fd: int, count: int) -> int:
         departed = self._departed = anyio.Event()

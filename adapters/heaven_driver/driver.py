@@ -111,7 +111,7 @@ class Driver:
         while True:
             if events:
                 if _takes_long(events[-1]):
-                    self._watching()
+                    self._watching(False)
                 await outbox.perform(events)
                 events = ()  # they are not to be kept while the next item is awaited
             if outbox.lost:
@@ -122,7 +122,7 @@ class Driver:
             match need:
                 case NextItem():
                     try:
-                        item = await (outbox.stepper or self._watching()).next(need, self)
+                        item = await (outbox.stepper or self._watching(True)).next(need, self)
                     except Exception as error:
                         events = self._stopped(error)
                     else:
@@ -255,15 +255,15 @@ class Driver:
             return None
         return math.inf if need.timeout is None else need.timeout
 
-    def _watching(self) -> Stepper:
+    def _watching(self, streaming: bool) -> Stepper:
         """Begin to watch for the client's leaving, if that has not happened yet."""
         outbox = self._outbox
         stepper = outbox.stepper
         if stepper is None:
             if self.group is None:
-                stepper = AsyncioStepper(outbox, self._streams)
+                stepper = AsyncioStepper(outbox, self._streams, streaming)
             else:
-                stepper = TrioStepper(outbox, self._streams, self.group)
+                stepper = TrioStepper(outbox, self._streams, streaming, self.group)
             outbox.stepper = stepper
         return stepper
 

@@ -32,7 +32,7 @@ from heaven_io.files import ReadableFile
 from heaven_io.runtime import system_runtime
 from heaven_io.streams import Stream
 
-__all__ = ["Engine"]
+__all__ = ["Engine", "on_asyncio", "running_loop"]
 
 
 @final
@@ -45,9 +45,11 @@ class _Nowhere:
     def gone(self) -> bool:
         return True
 
-    async def watch(self, waiting: Wakeable | None = None) -> None:
-        if waiting is not None:
-            waiting.wake()
+    def watch(self, waiting: Wakeable, streaming: bool) -> None:
+        waiting.wake()
+
+    def confirm(self) -> None:
+        pass
 
     def send_head(self, status: int, fields: list[Field], length: int | None, close: bool, more: bool) -> None:
         raise BrokenPipeError
@@ -148,6 +150,10 @@ class Engine:
             if sending is not None:
                 await sending
             sent = True
+            if draft.deferred is not None:  # which wants to know for certain
+                confirming = peer.confirm()
+                if confirming is not None:
+                    sent = await confirming
         except OSError:
             pass  # the client has gone, and there is nobody to tell
         finally:
@@ -190,21 +196,23 @@ class Engine:
         observers = self.app.observers
         tell = partial(observers.tell, request, runtime=self._runtime) if observers.any else None
         driver = Driver(machine, wire, peer, self._here().streams, tell)
-        return self._drive(driver) if _on_asyncio() else self._drive_on_trio(driver)
+        return self._drive(driver) if on_asyncio() else self._drive_on_trio(driver)
 
-    async def live(self, serving: Callable[[], Awaitable[None]], *, signals: bool = False) -> None:
+    async def live(
+        self, serving: Callable[[], Awaitable[None]], *, signals: bool = False, lifespan: bool = True
+    ) -> None:
         """Enter the app's lifespan, await `serving`, which ends when no request comes any more, and leave it.
 
         Before it is left the open streams are ended, and deferred work is awaited. `signals` has SIGTERM and SIGINT
-        begin the end of the streams, before whatever has handled them until now. Raises what a lifespan or `serving`
-        raises, and `ValueError` where `app.check()` does.
+        begin the end of the streams, before whatever has handled them until now. Without `lifespan` that is left alone.
+        Raises what a lifespan or `serving` raises, and `ValueError` where `app.check()` does.
         """
         app = self.app
         app.check()
-        loop = self._loops[_running_loop()] = _Loop(OpenStreams(self._stream_deadline, self._closing_limit))
+        loop = self._loops[running_loop()] = _Loop(OpenStreams(self._stream_deadline, self._closing_limit))
         streams = loop.streams
         async with AsyncExitStack() as stack:
-            if app.lifespan is not None:
+            if lifespan and app.lifespan is not None:
                 manager = app.lifespan(app)
                 if isinstance(manager, AbstractAsyncContextManager):
                     await stack.enter_async_context(manager)
@@ -220,7 +228,11 @@ class Engine:
                         await loop.runner.drain(self._deferred_deadline)
                     streams.stop()
                 finally:
-                    self._loops.pop(_running_loop(), None)
+                    self._loops.pop(running_loop(), None)
+
+    def end_streams(self) -> None:
+        """Begin to end the streams of this event loop, those that begin until `live` ends, too; don't wait for it."""
+        self._here().streams.tell()
 
     async def shutdown(self) -> None:
         """End the streams of this event loop, as a signal does, and return when the last one has ended.
@@ -234,7 +246,7 @@ class Engine:
         self.app.report(error, where, self._runtime)
 
     def _here(self) -> _Loop:
-        key = _running_loop()
+        key = running_loop()
         loop = self._loops.get(key)
         if loop is None:
             loop = self._loops[key] = _Loop(OpenStreams(self._stream_deadline, self._closing_limit))
@@ -269,7 +281,8 @@ class Engine:
                 await run_calls(calls, self.app, self.report)
 
 
-def _running_loop() -> object:
+def running_loop() -> object:
+    """What stands for the event loop that runs."""
     try:
         return asyncio.get_running_loop()
     except RuntimeError:
@@ -278,7 +291,8 @@ def _running_loop() -> object:
         return current_trio_token()
 
 
-def _on_asyncio() -> bool:
+def on_asyncio() -> bool:
+    """Whether the event loop that runs is asyncio's."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:

@@ -11,7 +11,7 @@ from anyio.lowlevel import checkpoint
 from heaven_core.protocol.events import Chunk, Deferred, DeferredCall, End, Event, FileRange, Reset, Start
 from heaven_core.protocol.outcome import Outcome
 from heaven_driver.stepping import Stepper
-from heaven_driver.wire import Peer, Wire
+from heaven_driver.wire import Peer, SentPart, Wire
 from heaven_io.files import READ_SIZE, ReadableFile
 
 __all__ = ["Outbox"]
@@ -243,48 +243,63 @@ class Outbox:
                 await sending
             if self.lost:
                 return
-        # What one read gets is not worth the trouble, and only of what is read here is it known what has left.
-        if event.count > READ_SIZE and await self._send_file(file, event):
-            return
         offset = event.offset
         end = offset + event.count
+        by_wire = True
         while offset < end:
-            try:
-                data = await file.read_at(offset, min(READ_SIZE, end - offset))
-            except Exception as error:  # of an open file that is the application's own it can be any
-                self.error = error
+            # What one read gets is not worth the trouble, and only of what is read here is it known what has left.
+            if by_wire and end - offset > READ_SIZE:
+                left = await self._send_file(file, offset, end - offset)
+                by_wire = left is not None
+                offset += left or 0
+                if self.lost or offset == end:
+                    return
+            size = await self._send_piece(file, offset, min(READ_SIZE, end - offset))
+            if not size:
                 return
-            if not data:
-                return  # the file has become shorter, and the machine sees it by what was sent
-            if self.peer.gone:
-                self.lost = True
-                return
-            if self._left is not None:
-                self._left -= len(data)
-            sending = self._send((data,), (), False, 0)
-            if sending is not None:
-                await sending
-            if self.lost:
-                return
-            offset += len(data)
-            self.sent += len(data)
+            offset += size
 
-    async def _send_file(self, file: ReadableFile, event: FileRange) -> bool:
-        """Have the wire send the range without reading it, if it can."""
+    async def _send_piece(self, file: ReadableFile, offset: int, count: int) -> int:
+        """Read a piece of a file and send it: how many bytes, 0 where that is the end of it."""
+        try:
+            data = await file.read_at(offset, count)
+        except Exception as error:  # of an open file that is the application's own it can be any
+            self.error = error
+            return 0
+        if not data:
+            return 0  # the file has become shorter, and the machine sees it by what was sent
+        if self.peer.gone:
+            self.lost = True
+            return 0
+        if self._left is not None:
+            self._left -= len(data)
+        sending = self._send((data,), (), False, 0)
+        if sending is not None:
+            await sending
+        if self.lost:
+            return 0
+        self.sent += len(data)
+        return len(data)
+
+    async def _send_file(self, file: ReadableFile, offset: int, count: int) -> int | None:
+        """Have the wire send a range without reading it: how many bytes have left, `None` where it can't."""
+        sent = 0
         self.sending = True
         try:
-            waiting = self._wire.send_file(file, event.offset, event.count, event.count == file.info.size == self._left)
+            waiting = self._wire.send_file(file, offset, count, count == file.info.size == self._left)
             if waiting is None:
-                return False
+                return None
             sent = await waiting
+        except SentPart as part:
+            sent = part.sent
+            self.lost = True
         except OSError:
             self.lost = True
-            return True
         finally:
             self.sending = False
-        self.sent = sent
+        self.sent += sent
         if self._left is not None:
             self._left -= sent
-        if self.peer.gone and sent == event.count and self._left != 0:
+        if self.peer.gone and sent == count and self._left != 0:
             self.lost = True
-        return True
+        return sent

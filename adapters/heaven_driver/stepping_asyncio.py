@@ -25,7 +25,7 @@ class AsyncioStepper:
         "_state", "_streams", "_ticking", "_timeout", "_watcher", "endless", "steps",
     )  # fmt: skip
 
-    def __init__(self, outbox: Outbox, streams: OpenStreams) -> None:
+    def __init__(self, outbox: Outbox, streams: OpenStreams, streaming: bool) -> None:
         self._outbox: Final = outbox
         self._streams: Final = streams
         owner = asyncio.current_task()
@@ -42,9 +42,10 @@ class AsyncioStepper:
         self._interrupted = 0  # how far: see `shutdown`
         self.steps: int = 0
         self.endless: bool = False
-        self._watcher: asyncio.Task[None] | None = asyncio.get_running_loop().create_task(
-            outbox.peer.watch(self), name="heaven_driver watch"
-        )
+        watching = outbox.peer.watch(self, streaming)
+        self._watcher: asyncio.Task[None] | None = None
+        if watching is not None:
+            self._watcher = asyncio.get_running_loop().create_task(watching, name="heaven_driver watch")
 
     async def next(self, need: NextItem[Stream], ticking: Ticking) -> object:
         """See `Stepper`."""

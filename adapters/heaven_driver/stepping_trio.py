@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Final, final
 
 import anyio
@@ -30,7 +30,7 @@ class TrioStepper:
         "steps",
     )  # fmt: skip
 
-    def __init__(self, outbox: Outbox, streams: OpenStreams, group: TaskGroup) -> None:
+    def __init__(self, outbox: Outbox, streams: OpenStreams, streaming: bool, group: TaskGroup) -> None:
         self._outbox: Final = outbox
         self._streams: Final = streams
         self._group: Final = group
@@ -41,7 +41,9 @@ class TrioStepper:
         self._interrupted = 0  # how far: see `shutdown`
         self.steps: int = 0
         self.endless: bool = False
-        group.start_soon(outbox.peer.watch, self)
+        watching = outbox.peer.watch(self, streaming)
+        if watching is not None:
+            group.start_soon(_run, watching)
 
     async def next(self, need: NextItem[Stream], ticking: Ticking) -> object:
         """See `Stepper`."""
@@ -128,3 +130,7 @@ class TrioStepper:
         if self._ticker is not None:
             self._ticker.cancel()
             self._ticker = None
+
+
+async def _run(watching: Coroutine[object, object, None]) -> None:
+    await watching

@@ -1,11 +1,12 @@
-"""Timeouts on asyncio, of which a thousand streams have a thousand of the same length."""
+"""Timeouts, of which a thousand streams have a thousand of the same length."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Final, Protocol, final
 
-__all__ = ["Timed", "Timers"]
+__all__ = ["Clock", "Timed", "Timers"]
 
 # A timeout may be this part of itself late: so one call of the event loop's serves all that end at about the same time.
 _GRAIN: Final = 1 / 64
@@ -19,25 +20,40 @@ class Timed(Protocol):
         ...
 
 
+class Clock(Protocol):
+    """What an event loop of asyncio has."""
+
+    def time(self) -> float:
+        """The seconds since some moment."""
+        ...
+
+    def call_at(self, when: float, callback: Callable[[], object], /) -> object:
+        """Call `callback` when `time()` is `when`."""
+        ...
+
+
 @final
 class Timers:
-    """The timeouts of one event loop.
+    """The timeouts of one event loop: that of asyncio which runs, unless another `clock` is given.
+
+    A loop is not kept here, since what keeps this is kept by the loop.
 
     Those of one length end in the order in which they began, so that one timer of the loop's is enough for all of
     them. One of its own for each stream takes 330 bytes, and a cancelled one stays until it would have been due:
     together a tenth of what a silent stream of events takes (benchmarks/event_streams.py).
     """
 
-    __slots__ = ("_lengths",)
+    __slots__ = ("_clock", "_lengths")
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock | None = None) -> None:
+        self._clock: Final = clock
         self._lengths: Final[dict[float, _Length]] = {}
 
     def set(self, timeout: float, waiting: Timed) -> None:
         """Let `waiting` elapse in `timeout` seconds, unless it is cleared before. It has no other at the time."""
         length = self._lengths.get(timeout)
         if length is None:
-            length = self._lengths[timeout] = _Length(timeout, self._lengths)
+            length = self._lengths[timeout] = _Length(timeout, self._lengths, self._clock)
         length.set(waiting)
 
     def clear(self, timeout: float, waiting: Timed) -> None:
@@ -49,26 +65,28 @@ class Timers:
 
 @final
 class _Length:
-    __slots__ = ("_lengths", "_running", "_timeout", "due")
+    __slots__ = ("_clock", "_lengths", "_running", "_timeout", "due")
 
-    def __init__(self, timeout: float, lengths: dict[float, _Length]) -> None:
+    def __init__(self, timeout: float, lengths: dict[float, _Length], clock: Clock | None) -> None:
+        self._clock: Final = clock
         self._timeout: Final = timeout
         self._lengths: Final = lengths
         self._running = False
         self.due: Final[dict[Timed, float]] = {}  # in order, since what is set goes to the end
 
     def set(self, waiting: Timed) -> None:
-        due = self.due[waiting] = asyncio.get_running_loop().time() + self._timeout
+        due = self.due[waiting] = (self._clock or asyncio.get_running_loop()).time() + self._timeout
         if not self._running:
             self._run_until(due)
 
     def _run_until(self, due: float) -> None:
         self._running = True
-        asyncio.get_running_loop().call_at(due + self._timeout * _GRAIN, self._fire)
+        clock = self._clock or asyncio.get_running_loop()
+        clock.call_at(due + self._timeout * _GRAIN, self._fire)
 
     def _fire(self) -> None:
         self._running = False
-        now = asyncio.get_running_loop().time()
+        now = (self._clock or asyncio.get_running_loop()).time()
         elapsed: list[Timed] = []
         for waiting, due in self.due.items():
             if due > now:

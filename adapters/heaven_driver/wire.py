@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
-from typing import Protocol
+from collections.abc import Awaitable, Coroutine, Sequence
+from typing import Final, Protocol, final
 
 from heaven_core.http.headers import Field
 from heaven_io.files import ReadableFile
 
-__all__ = ["Peer", "Wakeable", "Wire"]
+__all__ = ["Peer", "SentPart", "Wakeable", "Wire"]
+
+
+@final
+class SentPart(ConnectionError):
+    """Nothing can be sent any more, and `sent` bytes of the file have left before."""
+
+    def __init__(self, sent: int) -> None:
+        super().__init__(f"the client has gone after {sent} bytes of a file")
+        self.sent: Final = sent
 
 
 class Wakeable(Protocol):
@@ -27,8 +36,20 @@ class Peer(Protocol):
         """Whether the client is known to have left."""
         ...
 
-    async def watch(self, waiting: Wakeable | None = None) -> None:
-        """Wait until the client has gone, and wake `waiting` then. One task at a time does."""
+    def watch(self, waiting: Wakeable, streaming: bool) -> Coroutine[object, object, None] | None:
+        """Wake `waiting` when the client has gone. Called once for a response.
+
+        What is returned is run beside the response, and cancelled with its end; `None` where the peer hears of it
+        without. `streaming` says that the response is a stream, of which a client that has ended its own sending wants
+        no more; a file still goes to it.
+        """
+        ...
+
+    def confirm(self) -> Awaitable[bool] | None:
+        """Whether a small response that has been sent found its client still there; `None` where nobody can tell.
+
+        Asked only where deferred work waits for the answer.
+        """
         ...
 
 
@@ -63,8 +84,10 @@ class Wire(Protocol):
     def send_file(self, file: ReadableFile, offset: int, count: int, whole: bool) -> Awaitable[int] | None:
         """Send `count` bytes of `file` from `offset` on without reading them; what is awaited says how many have left.
 
-        `whole` says that this is the whole file and the whole body. `None` says that the wire can't: then the file is
-        read, and goes by `send_body`.
+        Where fewer have, something is in the way, the end of the file for one, or a disk that would have to be waited
+        for: then the next piece is read, goes by `send_body`, and this is called again for the rest. `None` says that
+        the wire can't at all, and everything is read. `whole` says that this is the whole file and the whole body.
+        Raises `SentPart` where the client goes in the middle.
         """
         ...
 

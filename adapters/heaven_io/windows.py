@@ -12,10 +12,32 @@ from errno import EAGAIN
 from threading import local
 from typing import Final, final
 
-__all__ = ["Window"]
+__all__ = ["Window", "is_in_memory"]
 
 # Not every platform has the flag, and 0 would mean to wait.
 _NOWAIT: Final[int] = getattr(os, "RWF_NOWAIT", 0)
+
+
+# Bytes that the kernel reads ahead at a time: what is in memory is so in pieces of about this size.
+_AHEAD: Final = 128 * 1024
+
+
+def is_in_memory(fd: int, offset: int, count: int) -> bool:
+    """Whether `count` bytes of a file from `offset` on can be had without waiting for the disk, as far as can be told.
+
+    Some bytes of them are looked at. Not where the platform or the file system can't say.
+    """
+    if not _NOWAIT:
+        return False
+    last = offset + count - 1
+    probe = [bytearray(1)]
+    try:
+        for place in range(offset, last, _AHEAD):
+            os.preadv(fd, probe, place, _NOWAIT)
+        os.preadv(fd, probe, last, _NOWAIT)
+    except OSError:
+        return False
+    return True
 
 
 @final

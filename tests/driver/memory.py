@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, final
 
 import anyio
+import anyio.lowlevel
 
 from heaven_core import Request
 from heaven_core.http.headers import Field
 from heaven_driver.engine import Engine
-from heaven_driver.wire import Wakeable
+from heaven_driver.wire import SentPart, Wakeable
 from heaven_io.files import ReadableFile
 from tests.table.kit import Answer
 
@@ -48,7 +49,9 @@ class Call:
 
     `sent` is what came. `at_send`, if set, is awaited with the number and the content of each before it counts as sent,
     and `at_watch` when the watch begins: there a test raises, waits or leaves. With `takes_files` it sends files by
-    their descriptors.
+    their descriptors, `file_turn` bytes at a time, if that is set, and the client goes when `leaves_after` bytes of one
+    have gone. With `hears_by_itself` it needs no watch beside it; `confirmed` is what it says of a small response;
+    `streaming` is what the watch was told.
     """
 
     def __init__(
@@ -62,6 +65,13 @@ class Call:
         self.gone = False
         self.broken_off = False
         self.takes_files = False
+        self.file_turn: int | None = None
+        self.leaves_after: int | None = None
+        self.confirmed: bool | None = None
+        self.asked_to_confirm = 0
+        self.hears_by_itself = False
+        self.streaming: bool | None = None
+        self._waiting: Wakeable | None = None
         self.sent: Final[list[Sent]] = []
         self.at_send: Callable[[int, Sent], Awaitable[None]] | None = None
         self.at_watch: Callable[[], Awaitable[None]] | None = None
@@ -83,7 +93,22 @@ class Call:
     def reset(self) -> None:
         self.broken_off = True
 
-    async def watch(self, waiting: Wakeable | None = None) -> None:
+    def confirm(self) -> Awaitable[bool] | None:
+        self.asked_to_confirm += 1
+        return None if self.confirmed is None else self._confirm(self.confirmed)
+
+    async def _confirm(self, confirmed: bool) -> bool:
+        await anyio.lowlevel.checkpoint()
+        return confirmed
+
+    def watch(self, waiting: Wakeable, streaming: bool) -> Coroutine[object, object, None] | None:
+        self.streaming = streaming
+        if self.hears_by_itself:
+            self._waiting = waiting
+            return None
+        return self._watch(waiting)
+
+    async def _watch(self, waiting: Wakeable) -> None:
         try:
             if self.at_watch is not None:
                 await self.at_watch()
@@ -91,8 +116,7 @@ class Call:
         except Exception:  # a wire that can't be watched has lost its client
             pass
         self.gone = True
-        if waiting is not None:
-            waiting.wake()
+        waiting.wake()
 
     async def _take(self, sent: Sent) -> None:
         if self.at_send is not None:
@@ -102,13 +126,20 @@ class Call:
         changed.set()
 
     async def _take_file(self, fd: int, offset: int, count: int) -> int:
-        data = os.pread(fd, count, offset)
+        wanted = min(size for size in (count, self.file_turn, self.leaves_after) if size is not None)
+        data = os.pread(fd, wanted, offset)
         await self._take(Sent(chunks=(data,)))
+        if self.leaves_after is not None:
+            self.gone = True
+            raise SentPart(len(data))
         return len(data)
 
     def leave(self) -> None:
         """The client goes."""
         self._leaving.set()
+        if self._waiting is not None:
+            self.gone = True
+            self._waiting.wake()
 
     async def until_sent(self, count: int) -> None:
         """Until so many calls of the wire have been taken."""

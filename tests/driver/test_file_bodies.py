@@ -134,3 +134,49 @@ async def test_several_ranges_go_out_in_order(takes_files: bool, spans: list[tup
     assert len(call.answer.body) == int(fields[b"content-length"]) == witness.outcomes[0].body_bytes
     assert [part.partition(b"\r\n\r\n")[2] for part in parts] == [data[start:end] + b"\r\n" for start, end in spans]
     assert witness.outcome == "complete"
+
+
+@pytest.mark.parametrize("turn", [1, READ_SIZE, READ_SIZE + 1, 2 * READ_SIZE])
+async def test_what_a_wire_does_not_send_of_a_file_is_read(turn: int, tmp_path: Path) -> None:
+    """It stops where the disk would have to be waited for, and is asked again after the next piece."""
+    data = os.urandom(SIZE)
+    witness = Witness(tmp_path)
+    (tmp_path / "large.bin").write_bytes(data)
+    call = call_of(witness)
+    call.takes_files = True
+    call.file_turn = turn
+    with anyio.fail_after(PATIENCE):
+        await call.run()
+    assert call.answer.body == data
+    assert call.answer.whole
+    assert (witness.outcome, witness.outcomes[0].body_bytes) == ("complete", SIZE)
+
+
+@pytest.mark.parametrize("left", [0, 1, READ_SIZE + 1])
+async def test_a_file_that_shrinks_while_the_wire_sends_it(left: int, witness: Witness) -> None:
+    call = call_of(witness)
+    call.takes_files = True
+
+    async def shrink(number: int, sent: Sent) -> None:
+        if number == 0:
+            os.truncate(witness.directory / "large.bin", left)
+
+    call.at_send = shrink
+    with anyio.fail_after(PATIENCE):
+        await call.run()
+    assert (len(call.answer.body), call.answer.whole) == (left, False)
+    assert (witness.outcome, witness.outcomes[0].body_bytes) == ("failed", left)
+    assert [type(error) for error in witness.errors] == [EOFError]
+
+
+async def test_a_client_that_goes_while_the_wire_sends_a_file(witness: Witness) -> None:
+    """What has left until then counts."""
+    call = call_of(witness)
+    call.takes_files = True
+    call.leaves_after = READ_SIZE + 7
+    with anyio.fail_after(PATIENCE):
+        await call.run()
+    assert (witness.outcome, witness.outcomes[0].body_bytes) == ("disconnected", READ_SIZE + 7)
+    assert witness.errors == []
+    assert witness.notes == ["always"]
+    assert witness.open_files == []

@@ -9,8 +9,9 @@ from pathlib import Path
 import anyio
 import pytest
 
-from heaven_core import Context, Request, Response
+from heaven_core import App, Context, Request, Response
 from heaven_driver.engine import Engine
+from heaven_io.files import READ_SIZE
 from tests.driver.memory import PATIENCE, Call, Sent
 from tests.driver.witness import Witness
 
@@ -296,3 +297,52 @@ async def test_a_producer_that_never_suspends_starves_nobody(witness: Witness) -
             await call.until_sent(10)
             call.leave()
     assert witness.outcome == "disconnected"
+
+
+@pytest.mark.parametrize(("path", "streaming"), [("/waiting", True), ("/large-file", False)])
+async def test_a_peer_is_told_whether_it_is_a_stream(path: str, streaming: bool, witness: Witness) -> None:
+    """A client that has ended its sending, and no more, still wants a file; of a stream it has had enough."""
+    (witness.directory / "large.bin").write_bytes(b"x" * 3 * READ_SIZE)
+    call = Call(Engine(witness.app), path)
+    witness.go.set()
+    with anyio.fail_after(PATIENCE):
+        await call.run()
+    assert call.streaming is streaming
+
+
+async def test_a_peer_that_hears_of_it_without_a_watch(witness: Witness) -> None:
+    """The generator is woken by the peer itself, and nothing runs beside it."""
+    call = Call(Engine(witness.app), "/waiting")
+    call.hears_by_itself = True
+    with anyio.fail_after(PATIENCE):
+        async with anyio.create_task_group() as group:
+            group.start_soon(call.run)
+            await witness.waiting.wait()
+            assert "heaven_driver watch" not in [task.name for task in anyio.get_running_tasks()]
+            call.leave()
+    assert "closed" in witness.notes
+    assert witness.outcome == "disconnected"
+
+
+@pytest.mark.parametrize(("confirmed", "kind"), [(None, "complete"), (True, "complete"), (False, "disconnected")])
+async def test_a_small_response_is_confirmed_for_deferred_work(
+    confirmed: bool | None, kind: str, witness: Witness
+) -> None:
+    """SPEC 5: exact also for a client that left before it was sent, as far as the peer can tell."""
+    call = Call(Engine(witness.app), "/text")
+    call.confirmed = confirmed
+    with anyio.fail_after(PATIENCE):
+        await call.run()
+    assert witness.outcome == kind
+    assert witness.outcomes[0].body_bytes == (4 if kind == "complete" else 0)
+
+
+async def test_a_small_response_without_deferred_work_is_not_confirmed() -> None:
+    """Asking may take a round trip."""
+    app = App()
+    app.GET("/", lambda req, res, ctx: setattr(res, "body", "text"))
+    call = Call(Engine(app), "/")
+    call.confirmed = False
+    with anyio.fail_after(PATIENCE):
+        await call.run()
+    assert call.asked_to_confirm == 0
