@@ -24,7 +24,7 @@ import uvicorn
 
 from benchmarks.asgi_apps import ASGI
 
-__all__ = ["ServerProcess", "allow_many_connections", "serve"]
+__all__ = ["ServerProcess", "allow_many_connections", "serve", "serve_program"]
 
 ROOT = Path(__file__).parents[1]
 PATIENCE = 20.0  # seconds that a server has for its end
@@ -55,13 +55,22 @@ class ServerProcess:
 
 @contextmanager
 def serve(factory: str, *arguments: str, options: Sequence[str] = ()) -> Generator[ServerProcess]:
-    """Start a server with the application that the function `module:name` makes of these arguments."""
+    """Start uvicorn with the application that the function `module:name` makes of these arguments."""
+    with serve_program("benchmarks.server", *options, factory, *arguments) as server:
+        yield server
+
+
+@contextmanager
+def serve_program(module: str, *arguments: str, core: int | None = None) -> Generator[ServerProcess]:
+    """Start a server that is a program, and prints its port first; on this core, if one is given."""
     path = os.pathsep.join([str(ROOT), str(ROOT / "adapters")])
-    command = [sys.executable, "-m", "benchmarks.server", *options, factory, *arguments]
+    command = [sys.executable, "-m", module, *arguments]
     with subprocess.Popen(
         command, env={**os.environ, "PYTHONPATH": path}, stdout=subprocess.PIPE, text=True
     ) as process:
         try:
+            if core is not None:
+                os.sched_setaffinity(process.pid, {core})
             assert process.stdout is not None
             line = process.stdout.readline()
             if not line:

@@ -200,7 +200,7 @@ def split_target(method: str, target: bytes) -> tuple[bytes, bytes, bytes | None
 
 def decode_path(path: bytes) -> str:
     """A path percent-decoded once, as UTF-8; what is no UTF-8 becomes U+FFFD."""
-    return unquote_to_bytes(path).decode("utf-8", "replace")
+    return (unquote_to_bytes(path) if b"%" in path else path).decode("utf-8", "replace")
 
 
 def find_host(values: list[str], scheme: str, server: tuple[str, int | None] | None) -> str:

@@ -17,7 +17,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, final
 
-__all__ = ["GRANIAN", "HYPERCORN", "HYPERCORN_TRIO", "KINDS", "UVICORN", "UVICORN_HTTPTOOLS", "Kind", "Server", "until"]
+__all__ = [
+    "ASGI_KINDS",
+    "GRANIAN",
+    "HYPERCORN",
+    "HYPERCORN_TRIO",
+    "KINDS",
+    "SOCKET_KINDS",
+    "UVICORN",
+    "UVICORN_HTTPTOOLS",
+    "Kind",
+    "Server",
+    "until",
+]
 
 ROOT: Final = Path(__file__).parents[2]
 # Seconds until something that takes milliseconds counts as hung: the machine may be busy.
@@ -60,12 +72,23 @@ def _granian(port: int) -> list[str]:
     ]
 
 
+def _socket(backend: str) -> Callable[[int], list[str]]:
+    def arguments(port: int) -> list[str]:
+        return ["tests.wire.socket_target", str(port), backend]
+
+    return arguments
+
+
 UVICORN: Final = Kind("uvicorn-h11", _uvicorn("h11"))
 UVICORN_HTTPTOOLS: Final = Kind("uvicorn-httptools", _uvicorn("httptools"))
 HYPERCORN: Final = Kind("hypercorn-asyncio", _hypercorn("asyncio"))
 HYPERCORN_TRIO: Final = Kind("hypercorn-trio", _hypercorn("trio"))
 GRANIAN: Final = Kind("granian", _granian)
-KINDS: Final = (UVICORN, UVICORN_HTTPTOOLS, HYPERCORN, HYPERCORN_TRIO, GRANIAN)
+ASGI_KINDS: Final = (UVICORN, UVICORN_HTTPTOOLS, HYPERCORN, HYPERCORN_TRIO, GRANIAN)
+SOCKET_KINDS: Final = tuple(
+    [Kind(f"socket-{name}", _socket(name)) for name in ("asyncio", "uvloop", "trio", "streams")]
+)
+KINDS: Final = (*ASGI_KINDS, *SOCKET_KINDS)
 
 
 @final

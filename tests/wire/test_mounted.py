@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.table.kit import Ask
 from tests.wire.conftest import Serve
 from tests.wire.raw import fetch, fetch_json
 from tests.wire.runs import Run
+from tests.wire.servers import ASGI_KINDS
+
+# A router that mounts an app is one of ASGI.
+pytestmark = pytest.mark.parametrize("kind", ASGI_KINDS, indirect=True, ids=lambda kind: kind.name)
 
 
 def test_the_app_sees_its_own_path_and_the_whole_url(serve: Serve) -> None:

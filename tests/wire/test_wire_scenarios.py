@@ -14,7 +14,7 @@ from tests.table.kit import Scenario
 from tests.wire.conftest import Serve
 from tests.wire.raw import fetch
 from tests.wire.runs import Run
-from tests.wire.servers import PATIENCE, Kind
+from tests.wire.servers import PATIENCE, SOCKET_KINDS, Kind
 
 BY_NAME: Final = [pytest.param(scenario, id=scenario.name) for scenario in SCENARIOS]
 
@@ -24,6 +24,11 @@ REFUSED: Final = "refused by the server: the app is not asked"
 DIFFERENCES: Final[dict[tuple[str, str], str]] = {
     ("uvicorn-httptools", "unknown-method"): REFUSED,  # its parser knows the methods that IANA has registered
 }
+
+
+def is_for(kind: Kind, scenario: Scenario) -> bool:
+    """An app is mounted by a router, which is one of ASGI."""
+    return not (scenario.ask.mounted and kind in SOCKET_KINDS)
 
 
 def by_name(fields: list[Field]) -> dict[bytes, list[bytes]]:
@@ -37,6 +42,8 @@ def by_name(fields: list[Field]) -> dict[bytes, list[bytes]]:
 @pytest.mark.parametrize("scenario", BY_NAME)
 def test_raw(scenario: Scenario, serve: Serve, kind: Kind) -> None:
     """With "Connection: close", so that what comes until the end is the whole answer and nothing else."""
+    if not is_for(kind, scenario):
+        return
     server = serve("everything")
     run = Run(server)
     answer = fetch(server.port, scenario.ask, scenario.path, run.headers)
@@ -64,6 +71,8 @@ def test_httpx_on_one_connection(serve: Serve, kind: Kind) -> None:
             request = client.build_request(ask.method, target, headers=dict(ask.headers), content=ask.body or None)
             if request.url.raw_path != target.encode() or (kind.name, scenario.name) in DIFFERENCES:
                 continue  # httpx has tidied up the path
+            if not is_for(kind, scenario):
+                continue
             expected = scenario.answer
             body = b""
             whole = True

@@ -1,0 +1,308 @@
+"""The app as a server: on addresses and sockets, or on one stream that somebody else has accepted."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import ssl
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+from threading import current_thread, main_thread
+from types import FrameType
+from typing import Final, TypeAlias, final
+from weakref import WeakKeyDictionary
+
+import anyio
+from anyio import TASK_STATUS_IGNORED
+from anyio.abc import ByteStream, SocketAttribute, SocketStream, TaskGroup, TaskStatus
+from anyio.streams.tls import TLSAttribute, TLSStream
+
+from heaven_core import App
+from heaven_driver.engine import Engine, on_asyncio, running_loop
+from heaven_driver.timers import Timers
+from heaven_io.deferred import MAX_RUNNING, MAX_WAITING
+from heaven_socket.accepting import AsyncioTasks, Home, SocketAddress, TrioTasks, accept
+from heaven_socket.asyncio_transport import AsyncioTransport
+from heaven_socket.forwarded import Address, Proxies
+from heaven_socket.limits import Limits
+from heaven_socket.listening import close_listeners, describe, inherited_sockets, listen_on
+from heaven_socket.service import ERROR_LOG, Service
+from heaven_socket.session import Session
+from heaven_socket.stream_transport import StreamTransport
+from heaven_socket.task_clock import TaskClock
+
+__all__ = ["SocketAdapter"]
+
+_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+_Handler: TypeAlias = Callable[[int, FrameType | None], object] | int | None
+
+
+@final
+class SocketAdapter:
+    """`app` as a server of HTTP/1.1 on asyncio, uvloop and trio.
+
+    - `limits`: what one client may take;
+    - `server_name`: the Server field, which is left off unless given;
+    - `trusted_proxies`: addresses and networks, or "unix", whose Forwarded or X-Forwarded-* is believed: then they say
+      who the client of a request is, and by which scheme it came;
+    - `fast_lane`: whether plain heads are read without h11;
+    - `response_deadline`: seconds that responses get at the shutdown; what has not ended by then is broken off. Streams
+      of events end at once, since they have no end of their own;
+    - `deferred_deadline`, `max_deferred`, `max_deferred_waiting`, `closing_limit`: see `Engine`.
+
+    Raises `ValueError` for what can be none of these.
+    """
+
+    __slots__ = (
+        "_engine",
+        "_fast_lane",
+        "_limits",
+        "_proxies",
+        "_response_deadline",
+        "_server_name",
+        "_services",
+        "app",
+    )
+
+    def __init__(
+        self,
+        app: App,
+        *,
+        limits: Limits | None = None,
+        server_name: str | None = None,
+        trusted_proxies: Iterable[str] = (),
+        fast_lane: bool = True,
+        response_deadline: float = 10.0,
+        deferred_deadline: float = 10.0,
+        max_deferred: int = MAX_RUNNING,
+        max_deferred_waiting: int = MAX_WAITING,
+        closing_limit: float = 5.0,
+    ) -> None:
+        trusted = list(trusted_proxies)
+        self.app: Final = app
+        self._limits: Final = Limits() if limits is None else limits
+        self._server_name: Final = server_name
+        self._proxies: Final = Proxies(trusted) if trusted else None
+        self._fast_lane: Final = fast_lane
+        # Streams are broken off first, and closed.
+        self._response_deadline: Final = response_deadline + closing_limit
+        self._services: Final[WeakKeyDictionary[object, Service]] = WeakKeyDictionary()
+        self._engine: Final = Engine(
+            app,
+            deferred_deadline=deferred_deadline,
+            max_deferred=max_deferred,
+            max_deferred_waiting=max_deferred_waiting,
+            closing_limit=closing_limit,
+            stream_deadline=response_deadline,
+        )
+
+    async def serve(
+        self,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 8000,
+        sockets: Sequence[socket.socket] | None = None,
+        tls: ssl.SSLContext | None = None,
+        signals: bool = True,
+        task_status: TaskStatus[list[str]] = TASK_STATUS_IGNORED,
+    ) -> None:
+        """Serve until SIGTERM or SIGINT comes, or until this is cancelled.
+
+        It listens on `host` and `port`, all addresses where `host` is empty; or on `sockets`, of `listen_on`,
+        `listen_on_unix` or your own making, which are closed in the end. Where systemd has handed some to the process
+        (LISTEN_FDS) it listens on those.
+
+        The first signal ends it in order: no new connections, idle ones are closed, responses get `response_deadline`
+        seconds, streams of events are told, deferred work is awaited, the lifespan is left. The second ends the process
+        at once. Without `signals`, or outside the main thread, there are none. A cancellation breaks off what is under
+        way, and leaves the lifespan.
+
+        `task_status` is told where it listens, as URLs, once it does, for `await group.start(adapter.serve)`.
+
+        Raises `OSError` where it can't listen, and what `Engine.live` raises.
+        """
+        if sockets is None:
+            sockets = inherited_sockets() or await listen_on(host, port)
+        before = _handlers() if signals and current_thread() is main_thread() else {}
+        try:
+            await self._engine.live(partial(self._serve, sockets, tls, bool(before), task_status))
+        finally:
+            close_listeners(sockets)
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncGenerator[Callable[[ByteStream], Awaitable[None]]]:
+        """For a server of your own: the lifespan, and a function that serves a connection which you have accepted.
+
+            async with adapter.running() as serve_connection:
+                await listener.serve(serve_connection)
+
+        Call `shutdown` before you cancel what serves. At the end deferred work is awaited, and the lifespan is left.
+        Raises what `Engine.live` raises.
+        """
+        async with anyio.create_task_group() as group:
+            leave = anyio.Event()
+            service = await group.start(self._run, leave)
+            try:
+                yield partial(_serve_stream, service)
+            finally:
+                leave.set()
+
+    async def shutdown(self) -> None:
+        """Let the connections of this event loop end, and return when the last one has, or when their time is over.
+
+        Idle ones are closed, responses get `response_deadline` seconds, streams of events are told. For `running`:
+        `serve` does the same when a signal comes.
+        """
+        service = self._services.get(running_loop())
+        if service is not None:
+            service.stop()
+            self._engine.end_streams()
+            with anyio.move_on_after(self._response_deadline):
+                await service.until_no_connection()
+
+    async def serve_connection(self, stream: ByteStream) -> None:
+        """Serve this one connection to its end, and close it; then await its deferred work.
+
+        The lifespan is not entered: `running` is for a server of several connections.
+        """
+        await self._engine.live(partial(self._serve_one, stream), lifespan=False)
+
+    async def _serve(
+        self,
+        sockets: Sequence[socket.socket],
+        tls: ssl.SSLContext | None,
+        signals: bool,
+        task_status: TaskStatus[list[str]],
+    ) -> None:
+        async with anyio.create_task_group() as group:
+            service = self._service(group)
+            home: Home = AsyncioTasks() if on_asyncio() else TrioTasks(group)
+            serve = partial(_serve_socket, service) if tls is None else partial(_serve_tls, service, tls)
+            try:
+                async with anyio.create_task_group() as accepting:
+                    for one in sockets:
+                        accepting.start_soon(accept, one, home, self._limits.connections, serve)
+                    places = [describe(one, "http" if tls is None else "https") for one in sockets]
+                    ERROR_LOG.info("serving on %s", ", ".join(places))
+                    task_status.started(places)
+                    await (_until_signal() if signals else anyio.sleep_forever())
+                    accepting.cancel_scope.cancel()
+                close_listeners(sockets)
+                await self._end(service, home)
+            finally:
+                home.cancel()
+                with anyio.CancelScope(shield=True):
+                    await home.until_fewer(1)
+                group.cancel_scope.cancel()
+
+    async def _end(self, service: Service, home: Home) -> None:
+        """Let everything that is under way come to its end, for as long as it may."""
+        service.stop()
+        self._engine.end_streams()
+        with anyio.move_on_after(self._response_deadline):
+            await home.until_fewer(1)
+        if home.count:
+            ERROR_LOG.warning(
+                "%d connections are broken off: they had not ended %g s after the shutdown began",
+                home.count,
+                self._response_deadline,
+            )
+
+    async def _run(self, leave: anyio.Event, *, task_status: TaskStatus[Service]) -> None:
+        async def serving() -> None:
+            async with anyio.create_task_group() as group:
+                service = self._services[running_loop()] = self._service(group)
+                task_status.started(service)
+                try:
+                    await leave.wait()
+                    await self.shutdown()
+                finally:
+                    del self._services[running_loop()]
+                group.cancel_scope.cancel()
+
+        await self._engine.live(serving)
+
+    async def _serve_one(self, stream: ByteStream) -> None:
+        async with anyio.create_task_group() as group:
+            await _serve_stream(self._service(group), stream)
+            group.cancel_scope.cancel()
+
+    def _service(self, group: TaskGroup) -> Service:
+        timers = Timers() if on_asyncio() else Timers(TaskClock(group))
+        return Service(
+            self._engine,
+            self._limits,
+            timers,
+            fast_lane=self._fast_lane,
+            server_name=self._server_name,
+            proxies=self._proxies,
+        )
+
+
+async def _serve_socket(service: Service, connected: socket.socket, address: SocketAddress) -> None:
+    client, server = _prepare(connected, address)
+    connected.setblocking(False)
+    if on_asyncio():
+        transport = AsyncioTransport(connected, service.timers, service.limits.send_time)
+        session = transport.listener = Session(service, transport, client, server, "http")
+        await transport.open()
+    else:
+        from heaven_socket.trio_transport import TrioTransport  # noqa: PLC0415  (nobody on asyncio needs to have it)
+
+        session = Session(
+            service, TrioTransport(connected, service.timers, service.limits.send_time), client, server, "http"
+        )
+    await session.run()
+
+
+async def _serve_tls(service: Service, tls: ssl.SSLContext, connected: socket.socket, address: SocketAddress) -> None:
+    client, server = _prepare(connected, address)
+    plain = await SocketStream.from_socket(connected)
+    try:
+        with anyio.fail_after(service.limits.head_time):
+            stream = await TLSStream.wrap(plain, server_side=True, ssl_context=tls)
+    except (OSError, anyio.BrokenResourceError, anyio.EndOfStream) as error:
+        ERROR_LOG.info("%s: no TLS: %s", client, str(error) or type(error).__name__)
+        await anyio.aclose_forcefully(plain)
+        return
+    await Session(service, StreamTransport(stream, service.limits.send_time), client, server, "https").run()
+
+
+async def _serve_stream(service: Service, stream: ByteStream) -> None:
+    remote: SocketAddress = stream.extra(SocketAttribute.remote_address, None)
+    local: SocketAddress = stream.extra(SocketAttribute.local_address, None)
+    scheme = "https" if stream.extra(TLSAttribute.tls_version, None) is not None else "http"
+    transport = StreamTransport(stream, service.limits.send_time)
+    await Session(service, transport, _client(remote), _server(local), scheme).run()
+
+
+def _prepare(connected: socket.socket, address: SocketAddress) -> tuple[Address | None, tuple[str, int | None] | None]:
+    if connected.family != socket.AF_UNIX:
+        # What is written is whole: waiting for more would only hold it up.
+        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return _client(address), _server(connected.getsockname())
+
+
+def _client(address: SocketAddress) -> Address | None:
+    return address[:2] if isinstance(address, tuple) else None  # a unix socket's has no name
+
+
+def _server(address: SocketAddress) -> tuple[str, int | None] | None:
+    if isinstance(address, tuple):
+        return address[:2]
+    return (address, None) if address else None
+
+
+def _handlers() -> dict[signal.Signals, _Handler]:
+    return {number: signal.getsignal(number) for number in _SIGNALS}
+
+
+async def _until_signal() -> None:
+    with anyio.open_signal_receiver(*_SIGNALS) as received:
+        async for _ in received:
+            break
+    for number in _SIGNALS:  # the next one ends the process, whatever it is doing
+        signal.signal(number, signal.SIG_DFL)

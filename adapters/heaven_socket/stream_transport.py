@@ -1,0 +1,140 @@
+"""A client on any byte stream of anyio's: TLS, a pipe, a stream of a test."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Awaitable
+from typing import Final, final
+
+import anyio
+from anyio import BrokenResourceError, BusyResourceError, ClosedResourceError, EndOfStream
+from anyio.abc import ByteStream, SocketAttribute
+
+from heaven_io.files import ReadableFile
+from heaven_socket.sockets import has_left, reset_on_close
+from heaven_socket.transport import RECEIVED, SEND_BUFFER, Interrupted
+
+__all__ = ["StreamTransport"]
+
+# Seconds.
+_GOODBYE: Final = 2.0
+
+_GONE: Final = (BrokenResourceError, ClosedResourceError, BusyResourceError)
+
+
+@final
+class StreamTransport:
+    """See `Transport`. What is special about a stream stays with it, so files are read and not sent by the kernel."""
+
+    __slots__ = ("_interrupted", "_scope", "_send_time", "_stream", "ended", "lost")
+
+    def __init__(self, stream: ByteStream, send_time: float | None) -> None:
+        self._stream: Final = stream
+        self._send_time: Final = send_time
+        self._interrupted = False
+        self._scope: anyio.CancelScope | None = None
+        self.ended: bool = False
+        self.lost: bool = False
+
+    @property
+    def tells(self) -> bool:
+        """See `Transport`."""
+        return False
+
+    async def receive(self) -> bytes:
+        """See `Transport`."""
+        if self._interrupted:
+            self._interrupted = False
+            raise Interrupted
+        if self.ended:
+            return b""
+        try:
+            with anyio.CancelScope() as self._scope:
+                return await self._stream.receive(RECEIVED)
+        except EndOfStream:
+            self.ended = True
+            return b""
+        except _GONE as error:
+            self.lost = True
+            raise ConnectionResetError("the client has gone") from error
+        except OSError:  # of a TLS handshake that is no such, or of a stream that is none of anyio's
+            self.lost = True
+            raise
+        finally:
+            self._scope = None
+        self._interrupted = False
+        raise Interrupted
+
+    def interrupt(self) -> None:
+        """See `Transport`."""
+        self._interrupted = True
+        if self._scope is not None:
+            self._scope.cancel()
+
+    def send(self, data: bytes) -> Awaitable[None]:
+        """See `Transport`."""
+        return self._send(data)
+
+    def send_file(self, file: ReadableFile, offset: int, count: int) -> None:
+        """See `Transport`."""
+
+    def confirm(self) -> None:
+        """See `Transport`."""
+
+    def has_left(self) -> bool:
+        """See `Transport`."""
+        connected = self._socket
+        return self.ended or self.lost or (connected is not None and has_left(connected.fileno()))
+
+    async def flush(self) -> None:
+        """See `Transport`. Nothing is kept here."""
+
+    async def end_sending(self) -> None:
+        """See `Transport`. TLS can't say it and go on to receive."""
+        try:
+            await self._stream.send_eof()
+        except NotImplementedError:
+            pass
+        except _GONE:
+            self.lost = True
+
+    async def close(self, reset: bool = False) -> None:
+        """See `Transport`. TLS says goodbye, for which a client has some seconds."""
+        forcibly = reset or self.lost
+        self.lost = True
+        connected = self._socket
+        if reset and connected is not None:
+            reset_on_close(connected)
+        with anyio.move_on_after(_GOODBYE, shield=True):
+            try:
+                await (anyio.aclose_forcefully(self._stream) if forcibly else self._stream.aclose())
+            except (*_GONE, OSError):
+                pass  # it is closed all the same
+
+    @property
+    def _socket(self) -> socket.socket | None:
+        found: socket.socket | None = self._stream.extra(SocketAttribute.raw_socket, None)
+        return None if found is None or found.fileno() < 0 else found
+
+    async def _send(self, data: bytes) -> None:
+        if self.lost:
+            raise BrokenPipeError("the client has gone")
+        whole = False
+        try:
+            for start in range(0, len(data), SEND_BUFFER):
+                await self._send_piece(data[start : start + SEND_BUFFER])
+            whole = True
+        except _GONE as error:
+            raise ConnectionResetError("the client has gone") from error
+        finally:
+            if not whole:
+                self.lost = True  # a part of it has gone, so that nothing can follow
+
+    async def _send_piece(self, piece: bytes) -> None:
+        if self._send_time is None:
+            await self._stream.send(piece)
+            return
+        with anyio.move_on_after(self._send_time) as scope:
+            await self._stream.send(piece)
+        if scope.cancelled_caught:
+            raise ConnectionResetError(f"the client has taken nothing for {self._send_time:g} s")

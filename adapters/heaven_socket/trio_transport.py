@@ -1,0 +1,171 @@
+"""A client on a socket under trio."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Awaitable
+from typing import Final, final
+
+import trio
+from trio.lowlevel import checkpoint, notify_closing, wait_readable, wait_writable
+
+from heaven_driver.timers import Timers
+from heaven_io.files import ReadableFile
+from heaven_socket.sockets import CAN_SEND_FILES, has_left, is_acknowledged, reset_on_close, send_range
+from heaven_socket.transport import RECEIVED, Interrupted
+
+__all__ = ["TrioTransport"]
+
+# Seconds between two looks at whether a client has taken an answer, and how many there are.
+_LOOK: Final = 0.01
+_LOOKS: Final = 100
+
+
+@final
+class TrioTransport:
+    """See `Transport`. The socket is used as it is, so that what can be sent at once costs no coroutine."""
+
+    __slots__ = ("_interrupted", "_receiving", "_send_time", "_sending", "_socket", "_timers", "lost")
+
+    def __init__(self, connected: socket.socket, timers: Timers, send_time: float | None) -> None:
+        connected.setblocking(False)
+        self._socket: Final = connected
+        self._timers: Final = timers
+        self._send_time: Final = send_time
+        self._receiving = False
+        self._sending = False
+        self._interrupted = False
+        self.lost: bool = False
+
+    @property
+    def tells(self) -> bool:
+        """See `Transport`."""
+        return False
+
+    async def receive(self) -> bytes:
+        """See `Transport`."""
+        while True:
+            self._receiving = True
+            try:
+                # First this, since it is also what lets others have their turn.
+                if self._interrupted:
+                    await checkpoint()
+                else:
+                    await wait_readable(self._socket)
+                return self._socket.recv(RECEIVED)
+            except trio.ClosedResourceError:
+                if self.lost:
+                    raise ConnectionResetError("the client has gone") from None
+            except BlockingIOError:
+                if self._interrupted:
+                    self._interrupted = False
+                    raise Interrupted from None
+            except OSError:
+                self.lost = True
+                raise
+            finally:
+                self._receiving = False
+
+    def interrupt(self) -> None:
+        """See `Transport`."""
+        self._interrupted = True
+        if self._receiving:
+            notify_closing(self._socket)
+
+    def send(self, data: bytes) -> Awaitable[None] | None:
+        """See `Transport`."""
+        if self.lost:
+            raise BrokenPipeError("the client has gone")
+        try:
+            sent = self._socket.send(data)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            self.lost = True
+            raise
+        return None if sent == len(data) else self._send_rest(memoryview(data)[sent:])
+
+    def send_file(self, file: ReadableFile, offset: int, count: int) -> Awaitable[int] | None:
+        """See `Transport`."""
+        if not CAN_SEND_FILES or file.fd is None:
+            return None
+        return send_range(self._socket.fileno(), file.fd, offset, count, self._until_writable)
+
+    def confirm(self) -> Awaitable[bool]:
+        """See `Transport`."""
+        return self._confirm()
+
+    def has_left(self) -> bool:
+        """See `Transport`."""
+        return self.lost or has_left(self._socket.fileno())
+
+    async def flush(self) -> None:
+        """See `Transport`. Nothing is kept here."""
+
+    async def end_sending(self) -> None:
+        """See `Transport`."""
+        if not self.lost:
+            self._socket.shutdown(socket.SHUT_WR)
+
+    async def close(self, reset: bool = False) -> None:
+        """See `Transport`."""
+        self.lost = True
+        if self._socket.fileno() < 0:
+            return
+        if reset:
+            reset_on_close(self._socket)
+        notify_closing(self._socket)
+        self._socket.close()
+
+    def elapse(self) -> None:
+        """See `Timed`: the client has taken nothing for as long as the limit says."""
+        if self._sending:
+            self.lost = True
+            reset_on_close(self._socket)
+            notify_closing(self._socket)
+
+    async def _send_rest(self, rest: memoryview) -> None:
+        whole = False
+        try:
+            while rest:
+                await self._until_writable()
+                try:
+                    rest = rest[self._socket.send(rest) :]
+                except BlockingIOError:
+                    await checkpoint()
+            whole = True
+        finally:
+            if not whole:
+                self.lost = True  # a part of it has gone, so that nothing can follow
+
+    async def _until_writable(self) -> None:
+        if self._send_time is not None:
+            self._timers.set(self._send_time, self)
+        self._sending = True
+        try:
+            while True:
+                try:
+                    await wait_writable(self._socket)
+                except trio.ClosedResourceError:
+                    if self.lost:
+                        raise ConnectionResetError("the client has gone") from None
+                else:
+                    return
+        finally:
+            self._sending = False
+            if self._send_time is not None:
+                self._timers.clear(self._send_time, self)
+
+    async def _confirm(self) -> bool:
+        try:
+            if not self.has_left():
+                return True
+            # It has ended its sending: it has left, or waits for the answer. Its machine tells.
+            for _ in range(_LOOKS):
+                acknowledged = is_acknowledged(self._socket)
+                if acknowledged is not False:
+                    break
+                await trio.sleep(_LOOK)
+        except OSError:
+            return False
+        return not self.lost
