@@ -10,6 +10,7 @@ from heaven_core.errors import (
     ClientDisconnected,
     ClientError,
     ContentTooLarge,
+    HandlerTimeout,
     LocalProtocolError,
     MethodNotAllowed,
     MissingValue,
@@ -29,7 +30,7 @@ from heaven_core.message.bodies import AnyIterable, InOneThread
 from heaven_core.message.context import Context, Key
 from heaven_core.message.replay import Replay
 from heaven_core.message.request import Origin, Request
-from heaven_core.message.request_body import BodyReader
+from heaven_core.message.request_body import BodyReader, Presence
 from heaven_core.message.response import Response
 from heaven_core.message.response_headers import ResponseHeaders
 from heaven_core.protocol.events import (
@@ -89,6 +90,7 @@ __all__ = [
     "FileRange",
     "Finished",
     "Handler",
+    "HandlerTimeout",
     "Headers",
     "Hook",
     "InOneThread",
@@ -106,6 +108,7 @@ __all__ = [
     "Origin",
     "Outcome",
     "OutcomeKind",
+    "Presence",
     "Replay",
     "Request",
     "Reset",

@@ -1,6 +1,6 @@
 """Every exception of the core: whose mistake it is decides its class.
 
-- The application's, refused where it is made: `TypeError`, `ValueError`, `ResponseStarted`.
+- The application's, refused where it is made: `TypeError`, `ValueError`, `ResponseStarted`; and `HandlerTimeout`.
 - The driver's: `LocalProtocolError`. The machine is poisoned afterwards and asks only for what is open to be closed.
 - The client's: `ClientError` and its kinds. Left uncaught in a handler or hook, each becomes its status.
 - Nobody's: `ClientDisconnected`; there is no one left to answer.
@@ -18,6 +18,7 @@ __all__ = [
     "ClientDisconnected",
     "ClientError",
     "ContentTooLarge",
+    "HandlerTimeout",
     "LocalProtocolError",
     "MethodNotAllowed",
     "MissingValue",
@@ -44,6 +45,11 @@ class LocalProtocolError(RuntimeError):
 
 class ClientDisconnected(ConnectionError):
     """The client went away before its request had been read whole, so there is nobody to answer."""
+
+
+@final
+class HandlerTimeout(Exception):
+    """Hooks and handler took longer than the server lets them, and were cancelled: a 503 (RFC 9110 §15.6.4)."""
 
 
 class ClientError(Exception):

@@ -13,7 +13,7 @@ import anyio
 from anyio.to_thread import run_sync as run_in_thread
 
 from heaven_core.app.app import App
-from heaven_core.app.dispatch import respond
+from heaven_core.app.dispatch import respond, time_out
 from heaven_core.http.headers import Field
 from heaven_core.machine.fast_path import render
 from heaven_core.machine.machine import Machine
@@ -90,11 +90,14 @@ class Engine:
     - `closing_limit`: seconds that a stream gets to close when it has ended or its client has gone; what is slower is
       given up and reported;
     - `stream_deadline`: seconds that streams get at the shutdown; what has not ended by then is broken off. Streams of
-      events end at once, since they have no end of their own.
+      events end at once, since they have no end of their own;
+    - `handler_time`: seconds that hooks and handler get, in `serve`; then they are cancelled, which is a failure and a
+      503. What runs in a thread can't be cancelled.
     """
 
     __slots__ = (
-        "_closing_limit", "_deferred_deadline", "_loops", "_max_deferred", "_max_deferred_waiting", "_runtime",
+        "_closing_limit", "_deferred_deadline", "_handler_time",
+        "_loops", "_max_deferred", "_max_deferred_waiting", "_runtime",
         "_stream_deadline", "app",
     )  # fmt: skip
 
@@ -108,6 +111,7 @@ class Engine:
         max_deferred_waiting: int = MAX_WAITING,
         closing_limit: float = 5.0,
         stream_deadline: float = 10.0,
+        handler_time: float | None = None,
     ) -> None:
         if max_deferred < 1 or max_deferred_waiting < 0:
             raise ValueError(
@@ -121,6 +125,7 @@ class Engine:
         self._max_deferred_waiting: Final = max_deferred_waiting
         self._closing_limit: Final = closing_limit
         self._stream_deadline: Final = stream_deadline
+        self._handler_time: Final = handler_time
         # A server may run several with one engine, tests one after the other.
         self._loops: Final[WeakKeyDictionary[object, _Loop]] = WeakKeyDictionary()
 
@@ -132,7 +137,10 @@ class Engine:
         """
         draft = self.begin()
         try:
-            await self.respond(request, draft)
+            if self._handler_time is None:
+                await self.respond(request, draft)
+            else:
+                await self._respond_within(self._handler_time, request, draft)
         except BaseException as error:
             await self.abandon(request, draft, error)
             raise
@@ -171,6 +179,12 @@ class Engine:
     def respond(self, request: Request[object], draft: Draft) -> Awaitable[None]:
         """Run hooks and handler. What is raised is for `abandon`; then it passes on."""
         return respond(self.app.registry, request, draft, self._runtime, run_in_thread)
+
+    async def _respond_within(self, seconds: float, request: Request[object], draft: Draft) -> None:
+        with anyio.move_on_after(seconds) as scope:
+            await self.respond(request, draft)
+        if scope.cancelled_caught:
+            await time_out(self.app.registry, request, draft, self._runtime, seconds)
 
     async def abandon(self, request: Request[object], draft: Draft, error: BaseException) -> None:
         """End a response whose request `error` has cancelled: nothing goes out, and what it holds is closed."""

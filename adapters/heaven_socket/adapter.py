@@ -95,6 +95,7 @@ class SocketAdapter:
             max_deferred_waiting=max_deferred_waiting,
             closing_limit=closing_limit,
             stream_deadline=response_deadline,
+            handler_time=self._limits.handler_time,
         )
 
     async def serve(

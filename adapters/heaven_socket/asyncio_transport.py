@@ -14,16 +14,10 @@ from typing import Final, final
 from heaven_core._typing import override
 from heaven_driver.timers import Timers
 from heaven_io.files import ReadableFile
-from heaven_socket.sockets import CAN_SEND_FILES, has_left, is_acknowledged, reset_on_close, send_range
+from heaven_socket.sockets import CAN_SEND_FILES, has_left, has_reached, reset_on_close, send_range
 from heaven_socket.transport import RECEIVED, SEND_BUFFER, Interrupted, Listener
 
 __all__ = ["AsyncioTransport"]
-
-# Seconds between two looks at whether a client has taken an answer, and how many there are.
-_LOOK: Final = 0.01
-_LOOKS: Final = 100
-
-
 _BUFFER: Final = memoryview(bytearray(RECEIVED))
 
 
@@ -273,14 +267,6 @@ class AsyncioTransport(asyncio.BufferedProtocol):
     async def _confirm(self) -> bool:
         try:
             await self.flush()
-            if not self.has_left():
-                return True
-            # It has ended its sending: it has left, or waits for the answer. Its machine tells.
-            for _ in range(_LOOKS):
-                acknowledged = is_acknowledged(self._socket)
-                if acknowledged is not False:
-                    break
-                await asyncio.sleep(_LOOK)
         except OSError:
             return False
-        return not self.lost
+        return await has_reached(self._socket) and not self.lost

@@ -46,6 +46,8 @@ _CHUNKED: Final[Field] = (b"transfer-encoding", b"chunked")
 _CLOSE: Final[Field] = (b"connection", b"close")
 _KEEP_ALIVE: Final[Field] = (b"connection", b"keep-alive")
 
+_PAGE: Final[Fields] = [(b"content-type", b"text/plain; charset=utf-8"), (b"x-content-type-options", b"nosniff")]
+
 # How far the response has come.
 _NO_REQUEST: Final = 0
 _AWAITED: Final = 1
@@ -240,8 +242,8 @@ class Connection:
             return b""
         self._state = _SENT
         page = f"{error}\n".encode("ascii", "replace")
-        fields = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"%d" % len(page))]
-        return write_head(error.status, [*fields, *server, _CLOSE]) + page
+        fields = [*_PAGE, (b"content-length", b"%d" % len(page)), *server, _CLOSE]
+        return write_head(error.status, fields) + page
 
     def _next_head_of_buffer(self) -> RequestHead | None:
         buffer = self._buffer

@@ -94,7 +94,9 @@ def _read(data: bytes, limits: Limits) -> h11.Request:
         connection.receive_data(data)
         event = connection.next_event()
     except h11.RemoteProtocolError as error:
-        raise RemoteProtocolError(str(error), error.error_status_hint) from None
+        # It speaks of a bytearray, which is a matter of its own.
+        why = re.sub(r"bytearray\((b.*)\)", r"\1", str(error))
+        raise RemoteProtocolError(why, error.error_status_hint) from None
     if not isinstance(event, h11.Request):
         raise RemoteProtocolError("the head of the request ends in the middle of a line")
     return event

@@ -7,6 +7,7 @@ from time import monotonic
 from typing import Final, final
 
 import anyio
+from anyio.lowlevel import checkpoint
 
 from heaven_core import ClientDisconnected, ClientError, Field, Origin, Request
 from heaven_core.http.uri import decode_path
@@ -200,6 +201,7 @@ class Session:
             self._taken = 0
             self._waited = 0.0
         request: Request[object] = Request(head.method, decode_path(head.path), head.query, head.fields, body, origin)
+        request.presence = self
         began = monotonic() if ACCESS_LOG.isEnabledFor(20) else 0.0
         try:
             await in_context(service.engine.serve(request, self, self))
@@ -346,6 +348,11 @@ class Session:
             self.on_loss()
         else:
             self.on_end()
+
+    async def has_left(self) -> bool:
+        """See `Presence`."""
+        await checkpoint()  # what the event loop has heard of, it can say now
+        return self.gone or self._transport.has_left()
 
     def on_end(self) -> None:
         """See `Listener`. What is no stream still goes to a client that has only ended its sending."""

@@ -10,12 +10,13 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+import anyio
 from anyio.lowlevel import checkpoint
 
 from heaven_driver.wire import SentPart
 from heaven_io.windows import is_in_memory
 
-__all__ = ["CAN_SEND_FILES", "has_left", "is_acknowledged", "reset_on_close", "send_range"]
+__all__ = ["CAN_SEND_FILES", "has_left", "has_reached", "reset_on_close", "send_range"]
 
 # Linux says what of a file is in memory; elsewhere sendfile could hold everybody up.
 CAN_SEND_FILES: Final = sys.platform == "linux"
@@ -23,6 +24,10 @@ CAN_SEND_FILES: Final = sys.platform == "linux"
 # Bytes in one call of sendfile: a client on the same machine takes gigabytes a second, and others want their turn
 # (benchmarks/downloads.py: a 99th percentile of some ms beside four downloads, and hundreds of them without a limit).
 _TURN: Final = 256 * 1024
+
+# Seconds between two looks at whether a client has taken an answer, and how many there are.
+_LOOK: Final = 0.01
+_LOOKS: Final = 100
 
 _NO_LINGER: Final = struct.pack("ii", 1, 0)
 _SIOCOUTQ: Final = 0x5411  # linux/sockios.h
@@ -68,8 +73,26 @@ def has_left(fd: int) -> bool:
     return bool(looking.poll(0))
 
 
-def is_acknowledged(connected: socket.socket) -> bool | None:
-    """Whether the client's machine has taken all that was sent; `None` where that can't be known. Raises `OSError`."""
+async def has_reached(connected: socket.socket) -> bool:
+    """Whether what was sent on this socket reaches its client.
+
+    A client that has ended its sending has left, or waits for the answer. Its machine tells, by acknowledging what it
+    is sent or by a reset: that is waited for, a second at most.
+    """
+    try:
+        if not has_left(connected.fileno()):
+            return True
+        for _ in range(_LOOKS):
+            acknowledged = _is_acknowledged(connected)
+            if acknowledged is not False:
+                break
+            await anyio.sleep(_LOOK)
+    except OSError:
+        return False
+    return True
+
+
+def _is_acknowledged(connected: socket.socket) -> bool | None:
     error = connected.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
     if error:
         raise ConnectionResetError(error, os.strerror(error))

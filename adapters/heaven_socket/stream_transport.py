@@ -11,7 +11,7 @@ from anyio import BrokenResourceError, BusyResourceError, ClosedResourceError, E
 from anyio.abc import ByteStream, SocketAttribute
 
 from heaven_io.files import ReadableFile
-from heaven_socket.sockets import has_left, reset_on_close
+from heaven_socket.sockets import has_left, has_reached, reset_on_close
 from heaven_socket.transport import RECEIVED, SEND_BUFFER, Interrupted
 
 __all__ = ["StreamTransport"]
@@ -78,8 +78,10 @@ class StreamTransport:
     def send_file(self, file: ReadableFile, offset: int, count: int) -> None:
         """See `Transport`."""
 
-    def confirm(self) -> None:
-        """See `Transport`."""
+    def confirm(self) -> Awaitable[bool] | None:
+        """See `Transport`. Not where there is no socket below."""
+        found: socket.socket | None = self._stream.extra(SocketAttribute.raw_socket, None)
+        return None if found is None else has_reached(found)
 
     def has_left(self) -> bool:
         """See `Transport`."""

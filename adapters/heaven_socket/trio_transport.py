@@ -11,14 +11,10 @@ from trio.lowlevel import checkpoint, notify_closing, wait_readable, wait_writab
 
 from heaven_driver.timers import Timers
 from heaven_io.files import ReadableFile
-from heaven_socket.sockets import CAN_SEND_FILES, has_left, is_acknowledged, reset_on_close, send_range
+from heaven_socket.sockets import CAN_SEND_FILES, has_left, has_reached, reset_on_close, send_range
 from heaven_socket.transport import RECEIVED, Interrupted
 
 __all__ = ["TrioTransport"]
-
-# Seconds between two looks at whether a client has taken an answer, and how many there are.
-_LOOK: Final = 0.01
-_LOOKS: Final = 100
 
 
 @final
@@ -93,7 +89,7 @@ class TrioTransport:
 
     def confirm(self) -> Awaitable[bool]:
         """See `Transport`."""
-        return self._confirm()
+        return has_reached(self._socket)
 
     def has_left(self) -> bool:
         """See `Transport`."""
@@ -155,17 +151,3 @@ class TrioTransport:
             self._sending = False
             if self._send_time is not None:
                 self._timers.clear(self._send_time, self)
-
-    async def _confirm(self) -> bool:
-        try:
-            if not self.has_left():
-                return True
-            # It has ended its sending: it has left, or waits for the answer. Its machine tells.
-            for _ in range(_LOOKS):
-                acknowledged = is_acknowledged(self._socket)
-                if acknowledged is not False:
-                    break
-                await trio.sleep(_LOOK)
-        except OSError:
-            return False
-        return not self.lost

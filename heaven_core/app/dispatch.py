@@ -14,7 +14,7 @@ from heaven_core.app.callbacks import beside_abort, is_only, settle, split_excep
 from heaven_core.app.error_pages import refuse
 from heaven_core.app.hooks import Plan, Step
 from heaven_core.app.routes import Registry
-from heaven_core.errors import ClientDisconnected, ClientError, MethodNotAllowed, NotFound
+from heaven_core.errors import ClientDisconnected, ClientError, HandlerTimeout, MethodNotAllowed, NotFound
 from heaven_core.message.context import Context
 from heaven_core.message.draft import Draft
 from heaven_core.message.request import Request
@@ -22,7 +22,7 @@ from heaven_core.message.response import Response, draft_of
 from heaven_core.runtime import Runtime
 from heaven_core.schema.schema import Schema
 
-__all__ = ["InThread", "respond"]
+__all__ = ["InThread", "respond", "time_out"]
 
 # Runs a function in a worker thread and gives what it returns or raises. Handed in by a driver that has threads.
 InThread: TypeAlias = Callable[[Callable[[], object]], Awaitable[object]]
@@ -97,6 +97,17 @@ async def respond(  # noqa: C901, PLR0912, PLR0915  # one coroutine a request: e
             draft.encode()
     except BaseException as error:
         await _recover(error, registry, request, response, context, runtime, after)
+
+
+async def time_out(
+    registry: Registry, request: Request[object], draft: Draft, runtime: Runtime, seconds: float
+) -> None:
+    """Answer a request whose `respond` was cancelled after so many `seconds`: a failure, and a 503.
+
+    What `res.abort()` has sealed goes out all the same.
+    """
+    error = HandlerTimeout(f"hooks and handler were cancelled: they took longer than {seconds:g} s")
+    await _recover(error, registry, request, Response(draft), Context(), runtime, ())
 
 
 def _decode(schema: Schema, request: Request[object]) -> None:

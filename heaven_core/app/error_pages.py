@@ -8,7 +8,7 @@ from typing import Final
 from heaven_core._checks import check_int
 from heaven_core.app.callbacks import beside_abort, settle
 from heaven_core.app.routes import Handler, Registry
-from heaven_core.errors import ClientError, MethodNotAllowed, UnprocessableContent
+from heaven_core.errors import ClientError, HandlerTimeout, MethodNotAllowed, UnprocessableContent
 from heaven_core.message.context import Context
 from heaven_core.message.request import Request
 from heaven_core.message.response import Response, draft_of
@@ -41,10 +41,12 @@ async def refuse(
             _describe(error, response)
             status = error.status
         else:
-            draft.fail(error, runtime.describe)
+            status = 503 if isinstance(error, HandlerTimeout) else 500
+            draft.fail(error, runtime.describe, status)
     except Exception as broken:  # a class of the application's own with an impossible status, detail or Allow
         broken.__context__ = error
         error = broken
+        status = 500
         draft.fail(error, runtime.describe)
     handler = registry.error_handler(error, status)
     if handler is not None:

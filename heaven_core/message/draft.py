@@ -46,6 +46,7 @@ _BYTES: Final = b"application/octet-stream"
 _JSON: Final = b"application/json"
 _HTML: Final = b"text/html; charset=utf-8"
 _NO_STORE: Final = (b"cache-control", b"no-store")
+_FAILURES: Final = {500: "500 Internal Server Error\n", 503: "503 Service Unavailable\n"}
 _NOT_IN_500: Final = (b"cache-control", b"upgrade")
 NO_FIELDS: Final[list[Field]] = []
 STARTED: Final = "the response has started: status, headers and body can't be changed any more"
@@ -331,14 +332,14 @@ class Draft:
             self.deferred[kept:] = [call for call in self.deferred[kept:] if call.when == "failed"]
         self.become(status, text)
 
-    def fail(self, error: BaseException, describe: Callable[[BaseException], str]) -> None:
-        """The application failed before the start: a 500 that says nothing about the error, unless `debug` is on.
+    def fail(self, error: BaseException, describe: Callable[[BaseException], str], status: int = 500) -> None:
+        """The application failed before the start: a 5xx that says nothing about the error, unless `debug` is on.
 
         `describe` makes a traceback of it. Upgrade goes, too: it is for a 426 only.
         """
         self.error = error
         self.failed = True
-        self.roll_back(500, "500 Internal Server Error\n")
+        self.roll_back(status, _FAILURES[status])
         self.fields = [line for line in self.fields if line[0] not in _NOT_IN_500]
         self.append(_NO_STORE)
         if self.host is not None and self.host.debug:

@@ -19,9 +19,9 @@ from heaven_core.http.negotiation import accepts, parse_media_type
 from heaven_core.http.query import Query
 from heaven_core.http.text_codec import decode_text
 from heaven_core.http.uri import decode_path, encode_path, find_host, make_url, split_target
-from heaven_core.message.request_body import BodyReader, BodyStream, check_announced, read_whole
+from heaven_core.message.request_body import BodyReader, BodyStream, Presence, check_announced, read_whole
 
-__all__ = ["NO_PARAMS", "BodyReader", "Origin", "Params", "Request"]
+__all__ = ["NO_PARAMS", "BodyReader", "Origin", "Params", "Presence", "Request"]
 
 
 Params: TypeAlias = Mapping[str, str | int]
@@ -73,12 +73,12 @@ class Request(Generic[T]):
     - `origin`: how and where it arrived; `scheme`, `http_version`, `root_path`, `server` and `client` read it.
 
     `reader` is where the driver gives the body, `None` if the request has none; `limit` is the most bytes of it that
-    are read.
+    are read. `presence` is where it knows whether the client is still there, `None` where it can't.
     """
 
     __slots__ = (
         "_body", "_cookies", "_data", "_headers", "_json", "_query", "_taken",
-        "fields", "limit", "method", "origin", "params", "path", "query_string", "reader",
+        "fields", "limit", "method", "origin", "params", "path", "presence", "query_string", "reader",
     )  # fmt: skip
 
     def __init__(
@@ -98,6 +98,7 @@ class Request(Generic[T]):
         self.origin: Final = origin
         self.params: Params = NO_PARAMS
         self.limit: int = _DEFAULT_LIMIT
+        self.presence: Presence | None = None
         self._headers: Headers | None = None
         self._query: Query | None = None
         self._cookies: dict[str, str] | None = None
@@ -280,6 +281,14 @@ class Request(Generic[T]):
             self._take()
             check_announced(self.fields, limit)
             self._body = await read_whole(self.reader, limit)
+
+    async def is_disconnected(self) -> bool:
+        """Whether nobody waits for the answer any more, for a handler that is slow.
+
+        False also where the driver can't tell. A client that has only ended its own sending looks like one that has
+        left, and still gets the answer.
+        """
+        return self.presence is not None and await self.presence.has_left()
 
     def stream(self) -> AsyncIterator[bytes]:
         """The body piece by piece, once: `async for chunk in req.stream()`. One that was read whole is one piece.

@@ -7,7 +7,7 @@ from typing import Final, Protocol, final
 from heaven_core.errors import ContentTooLarge
 from heaven_core.http.headers import Fields
 
-__all__ = ["BodyReader", "BodyStream", "check_announced", "read_whole"]
+__all__ = ["BodyReader", "BodyStream", "Presence", "check_announced", "read_whole"]
 
 
 class BodyReader(Protocol):
@@ -15,6 +15,14 @@ class BodyReader(Protocol):
 
     async def read(self) -> bytes:
         """The next piece, `b""` after the last. Raises `ClientDisconnected` if the client leaves before the end."""
+        ...
+
+
+class Presence(Protocol):
+    """Where a driver knows whether the client is still there."""
+
+    async def has_left(self) -> bool:
+        """Whether the client has gone, or ended its sending, as one does that goes."""
         ...
 
 

@@ -204,7 +204,7 @@ def test_the_answer_to_a_refusal_is_whole() -> None:
         connection.next_head()
     page = f"{raised.value}\n".encode()
     assert connection.refuse(raised.value, [(b"date", b"now")]) == (
-        b"HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain; charset=utf-8\r\n"
+        b"HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain; charset=utf-8\r\nx-content-type-options: nosniff\r\n"
         b"content-length: %d\r\ndate: now\r\nconnection: close\r\n\r\n%s" % (len(page), page)
     )
     assert not connection.keep_alive
