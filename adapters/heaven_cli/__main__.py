@@ -7,18 +7,20 @@ from typing import Final
 
 __all__ = ["main"]
 
-_EXTRA: Final = frozenset({"aiofiles", "anyio", "click", "uvicorn"})
+_EXTRA: Final = {"aiofiles": "asgi", "anyio": "asgi", "click": "asgi", "uvicorn": "asgi", "h11": "socket"}
 
 
 def main() -> None:
     """Run the command line. Ends the process: 0, or 1 where a needed package is not installed, or 2 for wrong use."""
     try:
         from heaven_cli.commands import heaven_core
+
+        heaven_core()
     except ModuleNotFoundError as error:
         if error.name not in _EXTRA:
             raise
-        sys.exit(f'heaven-core needs the package {error.name} for this: pip install "heaven-core[asgi]"')
-    heaven_core()
+        extra = _EXTRA[error.name]
+        sys.exit(f'heaven-core needs the package {error.name} for this: pip install "heaven-core[{extra}]"')
 
 
 if __name__ == "__main__":

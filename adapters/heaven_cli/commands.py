@@ -6,8 +6,8 @@ import os
 import sys
 
 import click
-import uvicorn
 
+from heaven_cli.socket_command import serve_on_sockets
 from heaven_cli.target import TARGET_VARIABLE, TargetError, load
 
 __all__ = ["heaven_core"]
@@ -19,23 +19,49 @@ def heaven_core() -> None:
     """Serve heaven-core apps."""
 
 
-@heaven_core.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
-@click.argument("target", metavar="MODULE:APP")
+@heaven_core.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True}, add_help_option=False)
+@click.argument("target", metavar="MODULE:APP", required=False)
 @click.option("--app-dir", default="", help="Look for MODULE in this directory instead of the current one.")
+@click.option(
+    "--adapter",
+    type=click.Choice(["asgi", "socket"]),
+    default="asgi",
+    help="Who serves: uvicorn, or heaven-core itself, with other options: --adapter socket --help.",
+)
+@click.option("--help", "wants_help", is_flag=True, help="Show this message and exit.")
 @click.pass_context
-def serve(context: click.Context, target: str, app_dir: str) -> None:
+def serve(context: click.Context, target: str | None, app_dir: str, adapter: str, wants_help: bool) -> None:
     """Serve an app by uvicorn, as in: heaven-core serve examples.hello:app --port 8000.
 
     All other options are uvicorn's own: --host, --port, --uds, --workers, --reload, --log-level and the rest of
     `uvicorn --help`.
+
+    With --adapter socket heaven-core serves it itself, by HTTP/1.1.
     """
+    if wants_help and adapter == "asgi":
+        click.echo(context.get_help())
+        return
+    if wants_help:
+        serve_on_sockets.main(["--help"], prog_name="heaven-core serve --adapter socket")
+    if target is None:
+        raise click.MissingParameter(ctx=context, param_type="argument", param_hint="MODULE:APP")
     sys.path.insert(0, app_dir)
-    try:
-        load(target)
-    except TargetError as error:
-        raise click.BadParameter(str(error), param_hint="MODULE:APP") from None
+    if adapter == "socket":
+        serve_on_sockets.main(
+            [target, *context.args, "--app-dir", app_dir], prog_name="heaven-core serve --adapter socket"
+        )
+    _check(target)
+    import uvicorn
+
     os.environ[TARGET_VARIABLE] = target
     uvicorn.main(
         ["heaven_cli.target:application", "--factory", "--app-dir", app_dir, *context.args],
         prog_name="heaven-core serve",
     )
+
+
+def _check(target: str) -> None:
+    try:
+        load(target)
+    except TargetError as error:
+        raise click.BadParameter(str(error), param_hint="MODULE:APP") from None

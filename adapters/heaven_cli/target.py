@@ -1,20 +1,25 @@
-"""`module:app`, as a user types it, as an ASGI application; each way to get it wrong has an answer of its own."""
+"""`module:app`, as a user types it, for either adapter; each way to get it wrong has an answer of its own."""
 
 from __future__ import annotations
 
 import importlib
 import os
+from collections.abc import Sequence
 from difflib import get_close_matches
 from types import ModuleType
 from typing import Final
 
 from heaven_asgi import ASGIAdapter
 from heaven_core import App
+from heaven_socket import SocketAdapter
 
-__all__ = ["TARGET_VARIABLE", "TargetError", "application", "load"]
+__all__ = ["TARGET_VARIABLE", "TargetError", "application", "load", "load_server"]
 
 # uvicorn starts its workers and reloads anew from an import string: `application` below finds the target in here.
 TARGET_VARIABLE: Final = "HEAVEN_CORE_TARGET"
+
+
+_SERVED: Final = (App, ASGIAdapter, SocketAdapter)
 
 
 class TargetError(Exception):
@@ -27,7 +32,23 @@ def application() -> ASGIAdapter:
 
 
 def load(target: str) -> ASGIAdapter:
-    """Import `module:app` and adapt it. Raises `TargetError`, and what the module itself raises."""
+    """Import `module:app` and adapt it for ASGI. Raises `TargetError`, and what the module itself raises."""
+    found = _find(target)
+    return found if isinstance(found, ASGIAdapter) else ASGIAdapter(found if isinstance(found, App) else found.app)
+
+
+def load_server(target: str, server_name: str | None = None, trusted_proxies: Sequence[str] = ()) -> SocketAdapter:
+    """Import `module:app` and make a server of it, with these options. Raises as `load` does, and `ValueError`."""
+    found = _find(target)
+    if not isinstance(found, SocketAdapter):
+        app = found if isinstance(found, App) else found.app
+        return SocketAdapter(app, server_name=server_name, trusted_proxies=trusted_proxies)
+    if server_name is not None or trusted_proxies:
+        raise TargetError(f"{target!r} is a SocketAdapter, which has options of its own: set them where it is made")
+    return found
+
+
+def _find(target: str) -> App | ASGIAdapter | SocketAdapter:
     module_name, colon, attribute = target.partition(":")
     if not module_name or not attribute:
         wanted = f"{module_name.removesuffix('.py').replace('/', '.') or 'module'}:{attribute or 'app'}"
@@ -41,12 +62,11 @@ def load(target: str) -> ASGIAdapter:
         if not hasattr(found, name):
             raise TargetError(f"{module_name!r} has no {attribute!r}{_hint(module, module_name, attribute)}")
         found = getattr(found, name)
-    if isinstance(found, ASGIAdapter):
+    if isinstance(found, _SERVED):
         return found
-    if isinstance(found, App):
-        return ASGIAdapter(found)
     raise TargetError(
-        f"{target!r} is a {type(found).__name__}; it must be a heaven_core.App or a heaven_asgi.ASGIAdapter"
+        f"{target!r} is a {type(found).__name__}; it must be a heaven_core.App, a heaven_asgi.ASGIAdapter or a "
+        f"heaven_socket.SocketAdapter"
         f"{_hint(module, module_name, attribute)}"
     )
 
@@ -65,6 +85,6 @@ def _import(name: str) -> ModuleType:
 
 
 def _hint(module: ModuleType, module_name: str, attribute: str) -> str:
-    apps = [name for name, value in vars(module).items() if isinstance(value, (App, ASGIAdapter))]
+    apps = [name for name, value in vars(module).items() if isinstance(value, _SERVED)]
     close = get_close_matches(attribute, apps, n=1) or apps[:1]
     return f"; did you mean {module_name}:{close[0]}?" if close else "; it has no App at its top level"

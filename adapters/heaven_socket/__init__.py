@@ -4,8 +4,9 @@ from heaven_socket.adapter import SocketAdapter
 from heaven_socket.connection import CONTINUE, Connection
 from heaven_socket.head import RemoteProtocolError, RequestHead
 from heaven_socket.limits import Limits
-from heaven_socket.listening import inherited_sockets, listen_on, listen_on_unix
+from heaven_socket.listening import close_listeners, inherited_sockets, listen_on, listen_on_unix
 from heaven_socket.serving import serve, serve_connection
+from heaven_socket.tls import tls_context
 
 __all__ = [
     "CONTINUE",
@@ -14,9 +15,11 @@ __all__ = [
     "RemoteProtocolError",
     "RequestHead",
     "SocketAdapter",
+    "close_listeners",
     "inherited_sockets",
     "listen_on",
     "listen_on_unix",
     "serve",
     "serve_connection",
+    "tls_context",
 ]

@@ -19,6 +19,7 @@ from anyio.abc import ByteStream, SocketAttribute, SocketStream, TaskGroup, Task
 from anyio.streams.tls import TLSAttribute, TLSStream
 
 from heaven_core import App
+from heaven_core.http.headers import check_value
 from heaven_driver.engine import Engine, on_asyncio, running_loop
 from heaven_driver.timers import Timers
 from heaven_io.deferred import MAX_RUNNING, MAX_WAITING
@@ -82,6 +83,8 @@ class SocketAdapter:
         trusted = list(trusted_proxies)
         self.app: Final = app
         self._limits: Final = Limits() if limits is None else limits
+        if server_name is not None:
+            check_value("Server", server_name)
         self._server_name: Final = server_name
         self._proxies: Final = Proxies(trusted) if trusted else None
         self._fast_lane: Final = fast_lane
@@ -269,14 +272,16 @@ async def _serve_tls(service: Service, tls: ssl.SSLContext, connected: socket.so
         ERROR_LOG.info("%s: no TLS: %s", client, str(error) or type(error).__name__)
         await anyio.aclose_forcefully(plain)
         return
-    await Session(service, StreamTransport(stream, service.limits.send_time), client, server, "https").run()
+    await Session(
+        service, StreamTransport(stream, service.timers, service.limits.send_time), client, server, "https"
+    ).run()
 
 
 async def _serve_stream(service: Service, stream: ByteStream) -> None:
     remote: SocketAddress = stream.extra(SocketAttribute.remote_address, None)
     local: SocketAddress = stream.extra(SocketAttribute.local_address, None)
     scheme = "https" if stream.extra(TLSAttribute.tls_version, None) is not None else "http"
-    transport = StreamTransport(stream, service.limits.send_time)
+    transport = StreamTransport(stream, service.timers, service.limits.send_time)
     await Session(service, transport, _client(remote), _server(local), scheme).run()
 
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import sys
 from collections.abc import Awaitable
 from typing import Final, final
 
 from heaven_core._typing import override
 from heaven_driver.timers import Timers
 from heaven_io.files import ReadableFile
-from heaven_socket.sockets import CAN_SEND_FILES, has_left, has_reached, reset_on_close, send_range
+from heaven_socket.sockets import CAN_SEND_FILES, has_left, has_reached, reset_on_close, send_range, unacknowledged
 from heaven_socket.transport import RECEIVED, SEND_BUFFER, Interrupted, Listener
 
 __all__ = ["AsyncioTransport"]
@@ -177,7 +178,7 @@ class AsyncioTransport(asyncio.BufferedProtocol):
     async def flush(self) -> None:
         """See `Transport`."""
         transport = self._transport
-        if transport is None or not transport.get_write_buffer_size():
+        if self.lost or transport is None or not transport.get_write_buffer_size():
             return
         transport.set_write_buffer_limits(0)
         try:
@@ -211,7 +212,7 @@ class AsyncioTransport(asyncio.BufferedProtocol):
         transport = self._transport
         if self._room is None or transport is None:
             return
-        unsent = transport.get_write_buffer_size()
+        unsent = self._count_unsent(transport)
         if unsent < self._unsent:
             self._unsent = unsent
             self._set_timer()
@@ -219,6 +220,14 @@ class AsyncioTransport(asyncio.BufferedProtocol):
             reset_on_close(self._socket)
             transport.abort()
             self._make_room()
+
+    def _count_unsent(self, transport: asyncio.Transport) -> int:
+        # The operating system makes room for more in lumps of a megabyte, which a slow client takes minutes for: what
+        # counts is what its machine has acknowledged.
+        try:
+            return transport.get_write_buffer_size() + unacknowledged(self._socket)
+        except OSError:
+            return sys.maxsize  # the event loop will see it
 
     async def _until_room(self) -> None:
         while self._paused and not self.lost:
@@ -231,7 +240,7 @@ class AsyncioTransport(asyncio.BufferedProtocol):
         if transport is None or transport.is_closing():
             raise BrokenPipeError("the client has gone")
         room = self._room = self._loop.create_future()
-        self._unsent = transport.get_write_buffer_size()
+        self._unsent = self._count_unsent(transport)
         self._set_timer()
         try:
             await room

@@ -16,7 +16,7 @@ from anyio.lowlevel import checkpoint
 from heaven_driver.wire import SentPart
 from heaven_io.windows import is_in_memory
 
-__all__ = ["CAN_SEND_FILES", "has_left", "has_reached", "reset_on_close", "send_range"]
+__all__ = ["CAN_SEND_FILES", "has_left", "has_reached", "reset_on_close", "send_range", "unacknowledged"]
 
 # Linux says what of a file is in memory; elsewhere sendfile could hold everybody up.
 CAN_SEND_FILES: Final = sys.platform == "linux"
@@ -83,8 +83,7 @@ async def has_reached(connected: socket.socket) -> bool:
         if not has_left(connected.fileno()):
             return True
         for _ in range(_LOOKS):
-            acknowledged = _is_acknowledged(connected)
-            if acknowledged is not False:
+            if not unacknowledged(connected):
                 break
             await anyio.sleep(_LOOK)
     except OSError:
@@ -92,15 +91,19 @@ async def has_reached(connected: socket.socket) -> bool:
     return True
 
 
-def _is_acknowledged(connected: socket.socket) -> bool | None:
+def unacknowledged(connected: socket.socket) -> int:
+    """Bytes that were sent, and that the client's machine has not acknowledged yet; 0 where nobody knows.
+
+    Raises `OSError`, also for an error that the connection has had.
+    """
     error = connected.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
     if error:
         raise ConnectionResetError(error, os.strerror(error))
-    if sys.platform != "linux" or connected.family not in (socket.AF_INET, socket.AF_INET6):
-        return None
+    if sys.platform != "linux":
+        return 0
     from fcntl import ioctl  # noqa: PLC0415  (not on every platform)
 
-    return ioctl(connected.fileno(), _SIOCOUTQ, b"\0\0\0\0") == b"\0\0\0\0"
+    return int.from_bytes(ioctl(connected.fileno(), _SIOCOUTQ, b"\0\0\0\0"), sys.byteorder)
 
 
 def reset_on_close(connected: socket.socket) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 from collections.abc import Awaitable
 from typing import Final, final
 
@@ -10,8 +11,9 @@ import anyio
 from anyio import BrokenResourceError, BusyResourceError, ClosedResourceError, EndOfStream
 from anyio.abc import ByteStream, SocketAttribute
 
+from heaven_driver.timers import Timers
 from heaven_io.files import ReadableFile
-from heaven_socket.sockets import has_left, has_reached, reset_on_close
+from heaven_socket.sockets import has_left, has_reached, reset_on_close, unacknowledged
 from heaven_socket.transport import RECEIVED, SEND_BUFFER, Interrupted
 
 __all__ = ["StreamTransport"]
@@ -26,13 +28,16 @@ _GONE: Final = (BrokenResourceError, ClosedResourceError, BusyResourceError)
 class StreamTransport:
     """See `Transport`. What is special about a stream stays with it, so files are read and not sent by the kernel."""
 
-    __slots__ = ("_interrupted", "_scope", "_send_time", "_stream", "ended", "lost")
+    __slots__ = ("_interrupted", "_scope", "_send_time", "_sending", "_stream", "_timers", "_unsent", "ended", "lost")
 
-    def __init__(self, stream: ByteStream, send_time: float | None) -> None:
+    def __init__(self, stream: ByteStream, timers: Timers, send_time: float | None) -> None:
         self._stream: Final = stream
+        self._timers: Final = timers
         self._send_time: Final = send_time
         self._interrupted = False
         self._scope: anyio.CancelScope | None = None
+        self._sending: anyio.CancelScope | None = None
+        self._unsent = 0  # when that began
         self.ended: bool = False
         self.lost: bool = False
 
@@ -136,7 +141,32 @@ class StreamTransport:
         if self._send_time is None:
             await self._stream.send(piece)
             return
-        with anyio.move_on_after(self._send_time) as scope:
-            await self._stream.send(piece)
+        self._unsent = self._count_unsent()
+        self._timers.set(self._send_time, self)
+        scope = self._sending = anyio.CancelScope()
+        try:
+            with scope:
+                await self._stream.send(piece)
+        finally:
+            self._timers.clear(self._send_time, self)
+            self._sending = None
         if scope.cancelled_caught:
             raise ConnectionResetError(f"the client has taken nothing for {self._send_time:g} s")
+
+    def elapse(self) -> None:
+        """See `Timed`: the client has taken nothing for as long as the limit says, or less than all."""
+        if self._sending is None or self._send_time is None:
+            return
+        unsent = self._count_unsent()
+        if unsent < self._unsent:
+            self._unsent = unsent
+            self._timers.set(self._send_time, self)
+        else:
+            self._sending.cancel()
+
+    def _count_unsent(self) -> int:
+        connected = self._socket
+        try:
+            return 0 if connected is None else unacknowledged(connected)
+        except OSError:
+            return sys.maxsize  # whoever sends will see it

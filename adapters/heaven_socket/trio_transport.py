@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 from collections.abc import Awaitable
 from typing import Final, final
 
@@ -11,7 +12,7 @@ from trio.lowlevel import checkpoint, notify_closing, wait_readable, wait_writab
 
 from heaven_driver.timers import Timers
 from heaven_io.files import ReadableFile
-from heaven_socket.sockets import CAN_SEND_FILES, has_left, has_reached, reset_on_close, send_range
+from heaven_socket.sockets import CAN_SEND_FILES, has_left, has_reached, reset_on_close, send_range, unacknowledged
 from heaven_socket.transport import RECEIVED, Interrupted
 
 __all__ = ["TrioTransport"]
@@ -21,7 +22,7 @@ __all__ = ["TrioTransport"]
 class TrioTransport:
     """See `Transport`. The socket is used as it is, so that what can be sent at once costs no coroutine."""
 
-    __slots__ = ("_interrupted", "_receiving", "_send_time", "_sending", "_socket", "_timers", "lost")
+    __slots__ = ("_interrupted", "_receiving", "_send_time", "_sending", "_socket", "_timers", "_unsent", "lost")
 
     def __init__(self, connected: socket.socket, timers: Timers, send_time: float | None) -> None:
         connected.setblocking(False)
@@ -30,6 +31,7 @@ class TrioTransport:
         self._send_time: Final = send_time
         self._receiving = False
         self._sending = False
+        self._unsent = 0  # when somebody began to wait
         self._interrupted = False
         self.lost: bool = False
 
@@ -115,10 +117,24 @@ class TrioTransport:
 
     def elapse(self) -> None:
         """See `Timed`: the client has taken nothing for as long as the limit says."""
-        if self._sending:
+        if not self._sending or self._send_time is None:
+            return
+        unsent = self._count_unsent()
+        if unsent < self._unsent:
+            self._unsent = unsent
+            self._timers.set(self._send_time, self)
+        else:
             self.lost = True
             reset_on_close(self._socket)
             notify_closing(self._socket)
+
+    def _count_unsent(self) -> int:
+        # The operating system makes room for more in lumps of a megabyte, which a slow client takes minutes for: what
+        # counts is what its machine has acknowledged.
+        try:
+            return unacknowledged(self._socket)
+        except OSError:
+            return sys.maxsize  # whoever sends will see it
 
     async def _send_rest(self, rest: memoryview) -> None:
         whole = False
@@ -136,6 +152,7 @@ class TrioTransport:
 
     async def _until_writable(self) -> None:
         if self._send_time is not None:
+            self._unsent = self._count_unsent()
             self._timers.set(self._send_time, self)
         self._sending = True
         try:

@@ -1,0 +1,69 @@
+"""What proxies say of the client behind them, and whose word is taken."""
+
+from __future__ import annotations
+
+import pytest
+
+from heaven_socket.forwarded import Address, Proxies
+
+PROXY = ("10.0.0.1", 5000)
+
+
+@pytest.fixture
+def kind() -> None:
+    """No server is needed here."""
+
+
+@pytest.mark.parametrize(
+    ("fields", "found"),
+    [
+        ([], (PROXY, "http")),
+        # X-Forwarded-*
+        ([("x-forwarded-for", "192.0.2.1")], (("192.0.2.1", 0), "http")),
+        ([("x-forwarded-for", "192.0.2.1:81")], (("192.0.2.1", 81), "http")),
+        ([("x-forwarded-for", "2001:db8::1")], (("2001:db8::1", 0), "http")),
+        ([("x-forwarded-for", "[2001:db8::1]:81")], (("2001:db8::1", 81), "http")),
+        ([("x-forwarded-for", "192.0.2.1"), ("x-forwarded-proto", "https")], (("192.0.2.1", 0), "https")),
+        ([("x-forwarded-for", "192.0.2.1"), ("x-forwarded-proto", "gopher")], (("192.0.2.1", 0), "http")),
+        # Of several, up to the first that nobody vouches for: what stands before it anybody may have written.
+        ([("x-forwarded-for", "6.6.6.6, 192.0.2.1")], (("192.0.2.1", 0), "http")),
+        ([("x-forwarded-for", "6.6.6.6, 192.0.2.1, 10.1.1.1")], (("192.0.2.1", 0), "http")),
+        ([("x-forwarded-for", "6.6.6.6"), ("x-forwarded-for", "192.0.2.1, 10.1.1.1")], (("192.0.2.1", 0), "http")),
+        ([("x-forwarded-for", "nobody")], (PROXY, "http")),
+        ([("x-forwarded-for", "nobody, 10.1.1.1")], (("10.1.1.1", 0), "http")),
+        ([("x-forwarded-for", "")], (PROXY, "http")),
+        # Forwarded (RFC 7239)
+        ([("forwarded", "for=192.0.2.1;proto=https")], (("192.0.2.1", 0), "https")),
+        ([("forwarded", 'For="[2001:db8::1]:4711"; PROTO=https')], (("2001:db8::1", 4711), "https")),
+        ([("forwarded", "for=6.6.6.6, for=192.0.2.1;proto=https")], (("192.0.2.1", 0), "https")),
+        ([("forwarded", "for=192.0.2.1, for=10.1.1.1;by=x")], (("192.0.2.1", 0), "http")),
+        ([("forwarded", "for=unknown")], (PROXY, "http")),
+        ([("forwarded", 'for="_hidden"')], (PROXY, "http")),
+        ([("forwarded", "for=192.0.2.1"), ("x-forwarded-for", "192.0.2.9")], (("192.0.2.1", 0), "http")),
+    ],
+)
+def test_what_a_trusted_proxy_says(fields: list[tuple[str, str]], found: tuple[Address, str]) -> None:
+    lines = [(name.encode(), value.encode()) for name, value in fields]
+    assert Proxies(["10.0.0.0/8"]).find_client(lines, PROXY, "http") == found
+
+
+@pytest.mark.parametrize("client", [("192.0.2.7", 1), ("::1", 1), None, ("no address", 1)])
+def test_nobody_else_is_believed(client: Address | None) -> None:
+    lines = [(b"forwarded", b"for=6.6.6.6;proto=https"), (b"x-forwarded-for", b"6.6.6.6")]
+    assert Proxies(["10.0.0.0/8"]).find_client(lines, client, "http") == (client, "http")
+
+
+@pytest.mark.parametrize(
+    ("trusted", "client"),
+    [("unix", None), ("::1", ("::1", 5)), ("10.0.0.1", ("::ffff:10.0.0.1", 5)), ("fe80::/10", ("fe80::1%eth0", 5))],
+)
+def test_who_may_be_trusted(trusted: str, client: Address | None) -> None:
+    """One on a unix socket has no address; an IPv4 address may come in IPv6's clothes."""
+    lines = [(b"x-forwarded-for", b"192.0.2.1")]
+    assert Proxies([trusted]).find_client(lines, client, "http") == (("192.0.2.1", 0), "http")
+
+
+@pytest.mark.parametrize("wrong", ["10.0.0.1/8", "nobody", "300.1.1.1", ""])
+def test_what_is_no_peer_is_refused(wrong: str) -> None:
+    with pytest.raises(ValueError, match=r".+"):
+        Proxies([wrong])
