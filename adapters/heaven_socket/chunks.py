@@ -23,6 +23,9 @@ _LONGEST_LINE: Final = 4096
 _MOST_OVERHEAD: Final = 64 * 1024
 _FREE_OVERHEAD: Final = 32
 
+# What is said of a mistake does not depend on how much has come: in any pieces the answer is the same.
+_NO_SIZE: Final = "this is no size of a chunk, which is 1 to 16 hexadecimal digits and perhaps an extension"
+
 _SIZE: Final = 0
 _DATA: Final = 1
 _DATA_END: Final = 2
@@ -78,12 +81,12 @@ class ChunkReader:
             if len(buffer) >= _LONGEST_LINE:
                 raise RemoteProtocolError(f"the size of a chunk is followed by more than {_LONGEST_LINE} bytes")
             if buffer and re.match(rb"[0-9A-Fa-f]", buffer) is None:
-                raise _no_size(bytes(buffer))
+                raise RemoteProtocolError(_NO_SIZE)
             return False
         line = bytes(buffer[: end + 1])
         match = _SIZE_LINE.fullmatch(line)
         if match is None:
-            raise _no_size(line)
+            raise RemoteProtocolError(_NO_SIZE)
         del buffer[: end + 1]
         self._overhead += max(0, len(line) - _FREE_OVERHEAD)
         if self._overhead > _MOST_OVERHEAD:
@@ -112,12 +115,8 @@ class ChunkReader:
 def _take(buffer: bytearray, wanted: bytes) -> bool:
     """Take `wanted` off the front, if it has come. Raises `RemoteProtocolError` for anything else."""
     if not wanted.startswith(buffer[: len(wanted)]):
-        raise RemoteProtocolError(f"a chunk is not followed by CR LF but by {bytes(buffer[: len(wanted)])!r}")
+        raise RemoteProtocolError("the data of a chunk is not followed by CR LF")
     if len(buffer) < len(wanted):
         return False
     del buffer[: len(wanted)]
     return True
-
-
-def _no_size(line: bytes) -> RemoteProtocolError:
-    return RemoteProtocolError(f"this is no size of a chunk, 1 to 16 hexadecimal digits: {line[:64]!r}")

@@ -27,8 +27,8 @@ def judge_start(data: bytearray, limits: Limits) -> None:
 
     Raises `RemoteProtocolError` for what can be no request line, for a target beyond its limit, and for a head beyond.
     """
-    if data[0] < 0x21 and bytes(data) != b"\r":
-        raise RemoteProtocolError("this is no request line: it begins with a blank or a control character")
+    if bytes(data) != b"\r":  # that of an empty line, perhaps
+        _check_first(data)
     most = limits.target_size + _BESIDE_TARGET
     if len(data) > most and data.find(b"\n", 0, most) < 0:
         raise RemoteProtocolError(f"the target of the request is longer than {limits.target_size} bytes", 414)
@@ -46,6 +46,7 @@ def judge_head(data: bytes, limits: Limits) -> RequestHead:
     - 414 for a target and 431 for a head beyond its limit;
     - 400 for all else.
     """
+    _check_first(data)
     line = _REQUEST_LINE.match(data)
     if line is not None:
         if line[3] != b"1":
@@ -86,6 +87,11 @@ def judge_head(data: bytes, limits: Limits) -> RequestHead:
         keeps_alive(fields, http_version),
         expects and length != 0,
     )
+
+
+def _check_first(data: bytes | bytearray) -> None:
+    if data[0] < 0x21:
+        raise RemoteProtocolError("this is no request line: it begins with a blank or a control character")
 
 
 def _read(data: bytes, limits: Limits) -> h11.Request:

@@ -155,33 +155,39 @@ class Session:
         """The next head, `None` where none comes any more. Raises `RemoteProtocolError`."""
         connection = self._connection
         limits = self._service.limits
-        limit = limits.keep_alive_time if self._requests else limits.head_time
-        if connection.buffered:
-            self._doing = _HEAD
-            limit = limits.head_time
-        if limit is not None:
-            self._service.timers.set(limit, self)
+        waits_for_more = connection.buffered > 0
+        limit = limits.head_time if waits_for_more or not self._requests else limits.keep_alive_time
+        self._doing = _HEAD if waits_for_more else _IDLE
+        self._set_timer(limit)
         try:
             while not connection.ended:
-                connection.receive_data(await self._transport.receive())
+                if self._receiving:
+                    await self._until_received()  # by a watch that has been cancelled, and has not heard of it yet
+                else:
+                    connection.receive_data(await self._transport.receive())
                 head = connection.next_head()
                 if head is not None:
                     return head
                 if self._doing == _IDLE and connection.buffered:
                     self._doing = _HEAD
-                    if limit is not None and self._requests:
-                        self._service.timers.clear(limit, self)
-                        limit = None
-                    if limit is None and limits.head_time is not None:
+                    if self._requests:  # the time of the first one runs from the beginning of the connection
+                        self._clear_timer(limit)
                         limit = limits.head_time
-                        self._service.timers.set(limit, self)
+                        self._set_timer(limit)
         except Interrupted:
             if self._timed_out and self._doing == _HEAD:
                 raise RemoteProtocolError(f"the head of the request took longer than {limit:g} s", 408) from None
         finally:
-            if limit is not None:
-                self._service.timers.clear(limit, self)
+            self._clear_timer(limit)
         return None
+
+    def _set_timer(self, limit: float | None) -> None:
+        if limit is not None:
+            self._service.timers.set(limit, self)
+
+    def _clear_timer(self, limit: float | None) -> None:
+        if limit is not None:
+            self._service.timers.clear(limit, self)
 
     async def _answer(self, head: RequestHead) -> None:
         service = self._service
@@ -245,6 +251,8 @@ class Session:
         if self._connection.ended:
             return
         with anyio.move_on_after(self._service.limits.linger_time):
+            while self._receiving:
+                await self._until_received()
             while await transport.receive():
                 pass
 
@@ -271,15 +279,13 @@ class Session:
         connection = self._connection
         while True:
             began = monotonic()
-            if limits.body_time is not None:
-                self._service.timers.set(limits.body_time, self)
+            self._set_timer(limits.body_time)
             try:
                 await self._pump()
             except OSError as error:
                 raise ClientDisconnected("the client went away before it had sent the whole request") from error
             finally:
-                if limits.body_time is not None:
-                    self._service.timers.clear(limits.body_time, self)
+                self._clear_timer(limits.body_time)
             if self._timed_out:
                 raise RemoteProtocolError(f"nothing of the body has come for {limits.body_time} s", 408)
             self._waited += monotonic() - began
@@ -303,9 +309,7 @@ class Session:
     async def _pump(self) -> None:
         """Hand on what comes. Of several tasks that want it one receives, and the others hear of it."""
         if self._receiving:
-            if self._arrived is None:
-                self._arrived = anyio.Event()
-            await self._arrived.wait()
+            await self._until_received()
             return
         self._receiving = True
         try:
@@ -317,6 +321,11 @@ class Session:
             if self._arrived is not None:
                 self._arrived.set()
                 self._arrived = None
+
+    async def _until_received(self) -> None:
+        if self._arrived is None:
+            self._arrived = anyio.Event()
+        await self._arrived.wait()
 
     def elapse(self) -> None:
         """See `Timed`."""

@@ -176,8 +176,8 @@ async def test_sockets_that_were_handed_over(kind: Kind) -> None:
     """sd_listen_fds(3): descriptors from 3 on, for the process of this number."""
     script = (
         "import os, sys; os.dup2(int(sys.argv[1]), 3); os.environ['LISTEN_PID'] = str(os.getpid()); "
-        "from heaven_socket import inherited_sockets; "
-        "print([one.getsockname()[1] for one in inherited_sockets()], os.get_inheritable(3))"
+        "from heaven_socket import inherited_sockets; found = inherited_sockets(); "
+        "print([one.getsockname()[1] for one in found], os.get_inheritable(3))"
     )
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
