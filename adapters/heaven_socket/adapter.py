@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import signal
 import socket
 import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from functools import partial
 from threading import current_thread, main_thread
-from types import FrameType
-from typing import Final, TypeAlias, final
+from typing import Final, final
 from weakref import WeakKeyDictionary
 
 import anyio
@@ -30,13 +28,11 @@ from heaven_socket.limits import Limits
 from heaven_socket.listening import close_listeners, describe, inherited_sockets, listen_on
 from heaven_socket.service import ERROR_LOG, Service
 from heaven_socket.session import Session
+from heaven_socket.stop_signals import heard_once
 from heaven_socket.stream_transport import StreamTransport
 from heaven_socket.task_clock import TaskClock
 
 __all__ = ["SocketAdapter"]
-
-_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
-_Handler: TypeAlias = Callable[[int, FrameType | None], object] | int | None
 
 
 @final
@@ -128,13 +124,12 @@ class SocketAdapter:
         """
         if sockets is None:
             sockets = inherited_sockets() or await listen_on(host, port)
-        before = _handlers() if signals and current_thread() is main_thread() else {}
         try:
-            await self._engine.live(partial(self._serve, sockets, tls, bool(before), task_status))
+            # From the beginning, so that one which comes while the lifespan is entered ends it in order, too.
+            with heard_once() if signals and current_thread() is main_thread() else nullcontext() as told:
+                await self._engine.live(partial(self._serve, sockets, tls, told, task_status))
         finally:
             close_listeners(sockets)
-            for number, handler in before.items():
-                signal.signal(number, handler)
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[Callable[[ByteStream], Awaitable[None]]]:
@@ -178,7 +173,7 @@ class SocketAdapter:
         self,
         sockets: Sequence[socket.socket],
         tls: ssl.SSLContext | None,
-        signals: bool,
+        told: Callable[[], Awaitable[None]] | None,
         task_status: TaskStatus[list[str]],
     ) -> None:
         async with anyio.create_task_group() as group:
@@ -192,7 +187,7 @@ class SocketAdapter:
                     places = [describe(one, "http" if tls is None else "https") for one in sockets]
                     ERROR_LOG.info("serving on %s", ", ".join(places))
                     task_status.started(places)
-                    await (_until_signal() if signals else anyio.sleep_forever())
+                    await (anyio.sleep_forever() if told is None else told())
                     accepting.cancel_scope.cancel()
                 close_listeners(sockets)
                 await self._end(service, home)
@@ -300,15 +295,3 @@ def _server(address: SocketAddress) -> tuple[str, int | None] | None:
     if isinstance(address, tuple):
         return address[:2]
     return (address, None) if address else None
-
-
-def _handlers() -> dict[signal.Signals, _Handler]:
-    return {number: signal.getsignal(number) for number in _SIGNALS}
-
-
-async def _until_signal() -> None:
-    with anyio.open_signal_receiver(*_SIGNALS) as received:
-        async for _ in received:
-            break
-    for number in _SIGNALS:  # the next one ends the process, whatever it is doing
-        signal.signal(number, signal.SIG_DFL)

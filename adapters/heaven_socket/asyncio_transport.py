@@ -186,10 +186,12 @@ class AsyncioTransport(asyncio.BufferedProtocol):
         finally:
             transport.set_write_buffer_limits(SEND_BUFFER)
 
-    async def end_sending(self) -> None:
+    async def end_sending(self) -> bool:
         """See `Transport`."""
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.write_eof()
+        if self._transport is None or self._transport.is_closing():
+            return False
+        self._transport.write_eof()
+        return True
 
     async def close(self, reset: bool = False) -> None:
         """See `Transport`."""

@@ -247,8 +247,7 @@ class Session:
         self._doing = _CLOSING
         transport = self._transport
         await transport.flush()
-        await transport.end_sending()
-        if self._connection.ended:
+        if not await transport.end_sending() or self._connection.ended:
             return
         with anyio.move_on_after(self._service.limits.linger_time):
             while self._receiving:

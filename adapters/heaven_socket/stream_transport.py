@@ -96,14 +96,16 @@ class StreamTransport:
     async def flush(self) -> None:
         """See `Transport`. Nothing is kept here."""
 
-    async def end_sending(self) -> None:
-        """See `Transport`. TLS can't say it and go on to receive."""
+    async def end_sending(self) -> bool:
+        """See `Transport`. TLS says it by closing only."""
         try:
             await self._stream.send_eof()
         except NotImplementedError:
-            pass
+            return False
         except _GONE:
             self.lost = True
+            return False
+        return True
 
     async def close(self, reset: bool = False) -> None:
         """See `Transport`. TLS says goodbye, for which a client has some seconds."""

@@ -83,8 +83,8 @@ class Transport(Protocol):
         """Wait until everything that was sent is with the operating system."""
         ...
 
-    async def end_sending(self) -> None:
-        """Tell the client that nothing more comes, where that is possible."""
+    async def end_sending(self) -> bool:
+        """Tell the client that nothing more comes, and whether that is possible without closing."""
         ...
 
     async def close(self, reset: bool = False) -> None:

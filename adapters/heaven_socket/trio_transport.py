@@ -100,10 +100,12 @@ class TrioTransport:
     async def flush(self) -> None:
         """See `Transport`. Nothing is kept here."""
 
-    async def end_sending(self) -> None:
+    async def end_sending(self) -> bool:
         """See `Transport`."""
-        if not self.lost:
-            self._socket.shutdown(socket.SHUT_WR)
+        if self.lost:
+            return False
+        self._socket.shutdown(socket.SHUT_WR)
+        return True
 
     async def close(self, reset: bool = False) -> None:
         """See `Transport`."""

@@ -109,9 +109,12 @@ class Served:
     @asynccontextmanager
     async def connect(self, receive_buffer: int | None = None) -> AsyncGenerator[Client]:
         """A client, whose machine keeps so many bytes, or more, that it has not taken yet."""
+        if receive_buffer is None:
+            async with await anyio.connect_tcp("127.0.0.1", self.port) as stream:
+                yield Client(stream)
+            return
         connected = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        if receive_buffer is not None:
-            connected.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        connected.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         connected.connect(("127.0.0.1", self.port))  # it does not wait: the server listens
         async with await SocketStream.from_socket(connected) as stream:
             yield Client(stream)

@@ -42,10 +42,12 @@ async def answer_to(client: Client, data: bytes, every: float) -> WireAnswer:
         except (anyio.BrokenResourceError, anyio.ClosedResourceError):
             pass
 
+    answers: list[WireAnswer] = []
     async with anyio.create_task_group() as group:
         group.start_soon(drip)
-        answer = await client.answer()
+        answers += await client.answers()
         group.cancel_scope.cancel()
+    [answer] = answers
     return answer
 
 
