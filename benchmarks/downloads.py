@@ -1,12 +1,14 @@
 """Downloads of a file in memory, beside nginx: how fast one goes, what waits beside four, what sixteen at once take.
 
-    python -m benchmarks.downloads [--mib 1024] [--rounds 10] [--folder /somewhere/on/a/disk]
+    python -m benchmarks.downloads [--mib 1024] [--rounds 10] [--folder /somewhere/on/a/disk] [--sockets]
 
 heaven-core, Starlette's `FileResponse` and a bare ASGI callable that reads with `os.pread`, each on a uvicorn
-(httptools, uvloop) of its own, and one process of nginx with sendfile, where it is installed. All of them run the whole
-time, and one after the other has its turn, beginning with another one each round.
+(httptools, uvloop) of its own, and one process of nginx with sendfile, where it is installed. With `--sockets`
+heaven-core's own server on asyncio, uvloop and trio takes the place of the uvicorns. All of them run the whole time,
+and one after the other has its turn, beginning with another one each round.
 
-- One download at a time: MiB/s, and what part that is of nginx's in the same round, median and quartiles.
+- One download at a time: MiB/s, and what part that is of nginx's in the same round, median and quartiles; and the CPU
+  time of the server for it, as a ratio to nginx's.
 - /text beside four downloads of a process of their own: its milliseconds over all rounds, beside those when nothing
   else is asked for.
 - 16 downloads at once, as fast as they go and by clients on a slow line: what the process had at most in memory less
@@ -34,7 +36,7 @@ from benchmarks.big_file import MAKERS, latencies, show
 from benchmarks.client import Connection
 from benchmarks.downloading import downloading
 from benchmarks.nginx import find_nginx, serve_files
-from benchmarks.server import ServerProcess, serve
+from benchmarks.server import ServerProcess, serve, serve_program
 
 Start: TypeAlias = Callable[[], AbstractContextManager[ServerProcess]]
 
@@ -46,12 +48,13 @@ ALONE_SECONDS = 0.2  # in each round
 BESIDE_SECONDS = 0.6
 GROWTH_SECONDS = 3.0
 SLOW_MS = 25.0  # for each 64 KiB: 2.5 MiB/s
-AIM_PART = 0.45
+SOCKETS = ("ours, asyncio", "ours, uvloop", "ours, trio")
+AIMS = {OURS: ">= 0.45", **dict.fromkeys(SOCKETS, ">= 0.85")}
 AIM_P99 = 3.0  # ms
 AIM_GROWTH = 10.0  # MiB
 
 
-def contenders(folder: str) -> dict[str, Start]:
+def contenders(folder: str, sockets: bool) -> dict[str, Start]:
     """How to start each server that there can be; nginx is the first."""
     starts: dict[str, Start] = {}
     nginx = find_nginx()
@@ -59,6 +62,10 @@ def contenders(folder: str) -> dict[str, Start]:
         print("(nginx is not installed, and left out, and so are the parts of it: benchmarks/README.md)")
     else:
         starts[NGINX] = partial(serve_files, nginx, folder)
+    if sockets:
+        for name in SOCKETS:
+            starts[name] = partial(serve_program, "benchmarks.socket_servers", name, folder)
+        return starts
     starts[BARE] = partial(serve, MAKERS[BARE], folder)
     starts[OURS] = partial(serve, MAKERS[OURS], folder)
     if find_spec("starlette") is None:
@@ -68,14 +75,15 @@ def contenders(folder: str) -> dict[str, Start]:
     return starts
 
 
-def speed(server: ServerProcess) -> float:
-    """MiB a second of one download."""
+def speed(server: ServerProcess) -> tuple[float, float]:
+    """MiB a second of one download, and the seconds of CPU time that the server takes for it."""
     connection = Connection(server.port)
+    cpu = server.cpu_ns()
     began = time.perf_counter()
     length = connection.fetch(PATH)
     seconds = time.perf_counter() - began
     connection.close()
-    return length / MIB / seconds
+    return length / MIB / seconds, (server.cpu_ns() - cpu) / 1e9
 
 
 def text_for(server: ServerProcess, seconds: float) -> list[float]:
@@ -93,17 +101,27 @@ def in_turns(names: list[str], rounds: int, run: Callable[[str], None]) -> None:
 
 def report_speeds(servers: dict[str, ServerProcess], rounds: int) -> None:
     speeds: dict[str, list[float]] = {name: [] for name in servers}
+    costs: dict[str, list[float]] = {name: [] for name in servers}
     for server in servers.values():
         speed(server)  # a first time for caches
-    in_turns(list(servers), rounds, lambda name: speeds[name].append(speed(servers[name])))
-    print(f"{'one download':<16}{'MiB/s':>8}{'of nginx':>10}{'half of the rounds':>20}{'aim':>9}")
+
+    def run(name: str) -> None:
+        fast, cost = speed(servers[name])
+        speeds[name].append(fast)
+        costs[name].append(cost)
+
+    in_turns(list(servers), rounds, run)
+    columns = f"{'MiB/s':>8}{'of nginx':>10}{'half of the rounds':>20}{'aim':>9}{'CPU s':>8}{'x nginx':>9}"
+    print(f"{'one download':<16}{columns}")
     for name, values in speeds.items():
         line = f"  {name:<14}{median(values):>8.0f}"
         if NGINX in speeds:
             parts = [value / best for value, best in zip(values, speeds[NGINX], strict=True)]
             low, _, high = quantiles(parts, n=4)
-            line += f"{median(parts):>10.2f}{low:>12.2f} to {high:.2f}"
-            line += f"{f'>= {AIM_PART:g}':>9}" if name == OURS else ""
+            line += (
+                f"{median(parts):>10.2f}{low:>12.2f} to {high:.2f}{AIMS.get(name, ''):>9}{median(costs[name]):>8.3f}"
+            )
+            line += f"{median([value / best for value, best in zip(costs[name], costs[NGINX], strict=True)]):>9.2f}"
         print(line, flush=True)
 
 
@@ -122,7 +140,7 @@ def report_text(servers: dict[str, ServerProcess], rounds: int) -> None:
     print("\n/text in ms: median, 99th percentile, maximum; MiB/s of all four")
     print(f"{'':<16}{'alone':>22}{'beside four downloads':>24}{'aim, 99th':>11}{'MiB/s':>8}")
     for name in servers:
-        aim = f"<= {AIM_P99:g}" if name == OURS else ""
+        aim = f"<= {AIM_P99:g}" if name == OURS else "<= nginx" if name in SOCKETS else ""
         line = f"  {name:<14}{show(alone[name])}{show(beside[name]):>24}{aim:>11}{median(speeds[name]):>8.0f}"
         print(line, flush=True)
 
@@ -150,6 +168,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Downloads of a file in memory, beside nginx.")
     parser.add_argument("--mib", type=int, default=1024, help="size of the file in MiB")
     parser.add_argument("--rounds", type=int, default=10, help="how often each server has its turn, twice at least")
+    parser.add_argument("--sockets", action="store_true", help="heaven-core's own server, and no uvicorn")
     parser.add_argument("--folder", help="where the files are made for as long as it takes")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
@@ -157,7 +176,7 @@ def main() -> None:
             for _ in range(arguments.mib):
                 file.write(os.urandom(4096) * 256)
             os.fsync(file.fileno())  # or it would be written while others are measured
-        starts = contenders(folder)
+        starts = contenders(folder, arguments.sockets)
         print(f"{arguments.mib} MiB in memory, {arguments.rounds} rounds\n")
         with ExitStack() as stack:
             servers = {name: stack.enter_context(start()) for name, start in starts.items()}

@@ -210,6 +210,7 @@ def _on_aiohttp(folder: str | None) -> None:
 
 SERVERS: Final[dict[str, Callable[[str | None], None]]] = {
     "bare on uvicorn": partial(_on_uvicorn, "uvloop", "httptools"),
+    "bare on uvicorn, h11": partial(_on_uvicorn, "uvloop", "h11"),
     "ours, asyncio": partial(_ours, "asyncio"),
     "ours, uvloop": partial(_ours, "uvloop"),
     "ours, trio": partial(_ours, "trio"),

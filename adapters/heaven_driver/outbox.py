@@ -219,7 +219,8 @@ class Outbox:
             return None
         if size <= _SMALL:
             self._slow_at = monotonic() + _SLOW
-            if not self._bursting and self.stepper.after_a_turn(self._end_burst):
+            if not self._bursting:
+                self.stepper.after_a_turn(self._end_burst)
                 self._bursting = True
                 self._greed = 0
         self._greed += size + _CHUNK_WEIGHT

@@ -63,11 +63,8 @@ class Stepper(Protocol):
         """Whether `error` is a cancellation that whatever caused it has taken back since."""
         ...
 
-    def after_a_turn(self, call: Callable[[], None]) -> bool:
-        """Have `call` called when the event loop has had a turn, so that the owner waits for something.
-
-        Where nobody can tell it is never called, and this returns `False`.
-        """
+    def after_a_turn(self, call: Callable[[], None]) -> None:
+        """Have `call` called when the event loop has had a turn, so that the owner waits for something."""
         ...
 
     def perform_beside(self, work: Callable[[], Awaitable[bool]]) -> None:

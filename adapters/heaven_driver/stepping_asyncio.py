@@ -82,10 +82,9 @@ class AsyncioStepper:
             if self._beside is not None:
                 await self._until_performed(self._beside)
 
-    def after_a_turn(self, call: Callable[[], None]) -> bool:
+    def after_a_turn(self, call: Callable[[], None]) -> None:
         """See `Stepper`."""
         asyncio.get_running_loop().call_soon(call)
-        return True
 
     def perform_beside(self, work: Callable[[], Awaitable[bool]]) -> None:
         """See `Stepper`."""

@@ -66,12 +66,40 @@ class TrioStepper:
             await self._stop_ticker()
         raise Woken
 
-    def after_a_turn(self, call: Callable[[], None]) -> bool:
-        """See `Stepper`. A task that waits can't be noticed here, so nothing is kept."""
-        return False
+    def after_a_turn(self, call: Callable[[], None]) -> None:
+        """See `Stepper`."""
+        self._group.start_soon(_call, call)
 
     def perform_beside(self, work: Callable[[], Awaitable[bool]]) -> None:
-        """See `Stepper`. What asks for it waits for `after_a_turn`, which never happens here."""
+        """See `Stepper`."""
+        if self._state != IDLE:
+            self._group.start_soon(self._perform, work)
+
+    async def _perform(self, work: Callable[[], Awaitable[bool]]) -> None:
+        while self._performed is not None:  # one thing at a time
+            await self._performed.wait()
+        if self._state == IDLE:
+            return  # the owner goes on, and does it with what comes next
+        self._begin_beside()
+        wanted = False
+        try:
+            wanted = await work()
+        finally:
+            self._end_beside()
+        if not wanted:
+            self.wake()
+
+    def _begin_beside(self) -> None:
+        self._performed = anyio.Event()
+        if self._state == STEPPING:
+            self._state = TICKING
+
+    def _end_beside(self) -> None:
+        performed, self._performed = self._performed, None
+        if performed is not None:
+            performed.set()
+        if self._state == TICKING:
+            self._state = STEPPING
 
     def stop(self) -> None:
         """End the watch."""
@@ -110,26 +138,28 @@ class TrioStepper:
         with ticker:
             while again is not None and again < math.inf and not self._outbox.peer.gone:
                 await anyio.sleep(again)
-                performed = self._performed = anyio.Event()
-                if self._state == STEPPING:
-                    self._state = TICKING
+                if self._performed is not None:  # what was kept is being sent, so that it is not silent
+                    await self._performed.wait()
+                    continue
+                self._begin_beside()
                 try:
                     again = await ticking.tick()
                 finally:
-                    self._performed = None
-                    performed.set()
-                    if self._state == TICKING:
-                        self._state = STEPPING
+                    self._end_beside()
             if again is None or self._outbox.peer.gone:
                 self.wake()
 
     async def _stop_ticker(self) -> None:
         """Nothing more is performed beside the owner from now on."""
-        if self._performed is not None:
+        while self._performed is not None:
             await self._performed.wait()
         if self._ticker is not None:
             self._ticker.cancel()
             self._ticker = None
+
+
+async def _call(call: Callable[[], None]) -> None:
+    call()
 
 
 async def _run(watching: Coroutine[object, object, None]) -> None:

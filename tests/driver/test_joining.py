@@ -1,7 +1,4 @@
-"""Small chunks that come without a pause go out together on asyncio, and nothing waits because of it.
-
-On trio nobody can be told when a producer begins to wait, so there each goes out by itself.
-"""
+"""Small chunks that come without a pause go out together, and nothing waits because of it."""
 
 from __future__ import annotations
 
@@ -20,7 +17,7 @@ from tests.driver.memory import PATIENCE, Call, Sent
 from tests.driver.witness import Witness
 
 pytestmark = pytest.mark.anyio
-on_asyncio = pytest.mark.parametrize("anyio_backend", ["asyncio"])
+on_asyncio = pytest.mark.parametrize("anyio_backend", ["asyncio"])  # tasks are cancelled there, or turns counted
 
 Items = Callable[[], AsyncIterator[object]]
 
@@ -65,19 +62,15 @@ async def counting(count: int) -> AsyncIterator[object]:
         yield f"{number},"
 
 
-async def test_chunks_that_come_without_a_pause_go_out_together(witness: Witness, anyio_backend_name: str) -> None:
+async def test_chunks_that_come_without_a_pause_go_out_together(witness: Witness) -> None:
     call = streaming(witness, lambda: counting(100))
     sent = await run(call)
     together = "".join(f"{number}," for number in range(1, 100)).encode()
-    if anyio_backend_name == "asyncio":
-        assert sent == [b"0,", together]
-    else:
-        assert len(sent) == 101
+    assert sent == [b"0,", together]
     assert call.answer.body == b"0," + together
     assert call.answer.whole
 
 
-@on_asyncio
 async def test_no_chunk_is_kept_while_the_producer_waits(witness: Witness) -> None:
     """Whatever it waits for, and also where nothing else ever wakes the response."""
     go = anyio.Event()
@@ -120,7 +113,6 @@ async def test_a_producer_that_never_waits_lets_others_have_their_turn(witness: 
     assert len(sizes) < 1000
 
 
-@on_asyncio
 async def test_no_chunk_is_kept_of_a_producer_that_computes(witness: Witness, monkeypatch: pytest.MonkeyPatch) -> None:
     """It never waits for anything, and takes a second for each item."""
     now = [0.0]
@@ -134,7 +126,6 @@ async def test_no_chunk_is_kept_of_a_producer_that_computes(witness: Witness, mo
     assert await run(streaming(witness, items)) == [b"0,", b"1,", b"2,", b"3,", b""]
 
 
-@on_asyncio
 async def test_large_chunks_are_not_copied(witness: Witness) -> None:
     large = b"x" * 64 * 1024
 
@@ -150,7 +141,6 @@ async def test_large_chunks_are_not_copied(witness: Witness) -> None:
     assert sent[3] is large
 
 
-@on_asyncio
 async def test_chunks_yielded_before_a_failure_go_out_before_the_end(witness: Witness) -> None:
     async def items() -> AsyncIterator[object]:
         yield "one"
@@ -165,7 +155,6 @@ async def test_chunks_yielded_before_a_failure_go_out_before_the_end(witness: Wi
     assert (outcome.kind, outcome.body_bytes) == ("failed", len("onetwothree"))
 
 
-@on_asyncio
 @pytest.mark.parametrize("pausing", [False, True])
 async def test_chunks_that_could_not_be_sent_do_not_count(pausing: bool, witness: Witness) -> None:
     """Whether the owner sends what was kept, or it is sent while the owner waits for an item."""
@@ -193,7 +182,6 @@ async def test_chunks_that_could_not_be_sent_do_not_count(pausing: bool, witness
     assert witness.notes == ["closed"]
 
 
-@on_asyncio
 async def test_chunks_being_sent_when_the_client_leaves_do_not_count(witness: Witness) -> None:
     stuck = anyio.Event()
 
@@ -242,7 +230,6 @@ async def test_a_server_that_fails_while_the_producer_waits_is_heard(witness: Wi
     assert witness.errors == []
 
 
-@on_asyncio
 async def test_a_heartbeat_does_not_overtake_what_is_being_sent(witness: Witness) -> None:
     stuck, go = anyio.Event(), anyio.Event()
 
@@ -301,7 +288,6 @@ async def test_a_client_that_takes_nothing_does_not_hold_up_a_cancellation(witne
     assert (outcome.kind, outcome.body_bytes) == ("disconnected", len("one"))
 
 
-@on_asyncio
 async def test_an_observer_is_told_of_each_chunk_when_it_has_gone(witness: Witness) -> None:
     told: list[bytes] = []
     call = streaming(witness, lambda: counting(5))

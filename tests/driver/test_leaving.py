@@ -13,7 +13,7 @@ from heaven_core import App, Context, Request, Response
 from heaven_driver.engine import Engine
 from heaven_io.files import READ_SIZE
 from tests.driver.memory import PATIENCE, Call, Sent
-from tests.driver.witness import Witness
+from tests.driver.witness import Witness, pause
 
 pytestmark = pytest.mark.anyio
 
@@ -261,7 +261,7 @@ async def test_a_finally_that_raises_is_reported(witness: Witness) -> None:
     async def items() -> AsyncIterator[object]:
         try:
             yield "first"
-            await anyio.sleep(0)
+            await pause()
             yield "second"
         finally:
             raise ZeroDivisionError

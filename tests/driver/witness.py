@@ -12,7 +12,16 @@ from anyio.lowlevel import checkpoint
 
 from heaven_core import App, Context, Outcome, Request, Response
 
-__all__ = ["Witness"]
+__all__ = ["Witness", "pause"]
+
+
+async def pause() -> None:
+    """Wait until what was yielded has gone, since what comes without a pause may go out together.
+
+    trio gives the tasks of one turn theirs in any order, and joining takes two.
+    """
+    for _ in range(3):
+        await checkpoint()
 
 
 @final
@@ -79,9 +88,9 @@ class Witness:
     async def _items(self) -> AsyncIterator[bytes]:
         try:
             yield b"one"
-            await checkpoint()  # what comes without a pause may go out together
+            await pause()
             yield b"two"
-            await checkpoint()
+            await pause()
         finally:
             self.notes.append("closed")
 
