@@ -100,7 +100,7 @@ class Connection:
     @property
     def buffered(self) -> int:
         """Bytes that have come and were not taken out."""
-        return len(self._buffer) + (0 if self._whole is None else len(self._whole))
+        return len(self._buffer) if self._whole is None else len(self._whole)
 
     @property
     def is_read(self) -> bool:
@@ -189,20 +189,22 @@ class Connection:
         head = self.head
         if head is None or self._state != _AWAITED:
             raise self._out_of_turn("send_head()", "there is one response for each request")
-        if close or not head.keep_alive or (not self.is_read and not self._is_to_be_read(head)):
+        if close or not head.keep_alive or (head.length != 0 and not self.is_read and not self._is_to_be_read(head)):
             self.keep_alive = False
-        framing: Sequence[Field] = ()
+        lines = [*fields, *server]
+        state = _SENDING
         if length is None:
             if head.http_version == "1.1":
-                framing = (_CHUNKED,)
+                lines.append(_CHUNKED)
+                state = _CHUNKING
             else:
                 self.keep_alive = self.is_delimited = False  # RFC 9112 §6.3
         if not self.keep_alive:
-            framing = (*framing, _CLOSE)
+            lines.append(_CLOSE)
         elif head.http_version == "1.0":
-            framing = (_KEEP_ALIVE,)
-        written = write_head(status, [*fields, *server, *framing])
-        self._state = _CHUNKING if length is None and head.http_version == "1.1" else _SENDING
+            lines.append(_KEEP_ALIVE)
+        written = write_head(status, lines)
+        self._state = state
         return written
 
     def send_body(self, chunks: Sequence[bytes]) -> bytes:

@@ -124,7 +124,8 @@ class Session:
         most = self._service.limits.requests
         while True:
             try:
-                head = connection.next_head() or await self._receive_head()
+                # Nothing has come yet, unless the client sends one request after the other without waiting.
+                head = (connection.next_head() if connection.buffered else None) or await self._receive_head()
             except RemoteProtocolError as error:
                 return await self._refuse(error)
             if head is None:
@@ -142,7 +143,7 @@ class Session:
                 # A plain close loses nothing of what was sent, and the client sees that it is not the end.
                 await self._linger()
                 return False
-            if not connection.keep_alive or not await self._drain():
+            if not connection.keep_alive or not (connection.is_read or await self._drain()):
                 await self._linger()
                 return False
             connection.start_next_cycle()
@@ -155,10 +156,14 @@ class Session:
         """The next head, `None` where none comes any more. Raises `RemoteProtocolError`."""
         connection = self._connection
         limits = self._service.limits
-        waits_for_more = connection.buffered > 0
-        limit = limits.head_time if waits_for_more or not self._requests else limits.keep_alive_time
-        self._doing = _HEAD if waits_for_more else _IDLE
-        self._set_timer(limit)
+        timers = self._service.timers
+        limit = limits.keep_alive_time
+        self._doing = _IDLE
+        if connection.buffered or not self._requests:
+            limit = limits.head_time
+            self._doing = _HEAD if connection.buffered else _IDLE
+        if limit is not None:
+            timers.set(limit, self)
         try:
             while not connection.ended:
                 if self._receiving:
@@ -178,7 +183,8 @@ class Session:
             if self._timed_out and self._doing == _HEAD:
                 raise RemoteProtocolError(f"the head of the request took longer than {limit:g} s", 408) from None
         finally:
-            self._clear_timer(limit)
+            if limit is not None:
+                timers.clear(limit, self)
         return None
 
     def _set_timer(self, limit: float | None) -> None:
