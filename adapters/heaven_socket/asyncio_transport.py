@@ -14,7 +14,6 @@ from typing import Final, final
 
 from heaven_core._typing import override
 from heaven_driver.timers import Timers
-from heaven_io.files import ReadableFile
 from heaven_socket.sockets import CAN_SEND_FILES, has_left, has_reached, reset_on_close, send_range, unacknowledged
 from heaven_socket.transport import RECEIVED, SEND_BUFFER, Interrupted, Listener
 
@@ -51,6 +50,11 @@ class AsyncioTransport(asyncio.BufferedProtocol):
         self.listener: Listener | None = None
         self.ended: bool = False
         self.lost: bool = False
+
+    @property
+    def sends_files(self) -> bool:
+        """See `Transport`."""
+        return CAN_SEND_FILES
 
     @property
     def tells(self) -> bool:
@@ -163,9 +167,13 @@ class AsyncioTransport(asyncio.BufferedProtocol):
             raise BrokenPipeError("the client has gone")
         return None
 
-    def send_file(self, file: ReadableFile, offset: int, count: int) -> Awaitable[int] | None:
+    async def send_file(self, fd: int, offset: int, count: int) -> int:
         """See `Transport`."""
-        return self._send_file(file.fd, offset, count) if CAN_SEND_FILES and file.fd is not None else None
+        await self.flush()
+        if self._duplicate < 0:
+            # An event loop refuses to watch the descriptor of a transport of its own for anybody else.
+            self._duplicate = os.dup(self._socket.fileno())
+        return await send_range(self._duplicate, fd, offset, count, self._until_writable)
 
     def confirm(self) -> Awaitable[bool]:
         """See `Transport`."""
@@ -258,13 +266,6 @@ class AsyncioTransport(asyncio.BufferedProtocol):
     def _make_room(self) -> None:
         if self._room is not None and not self._room.done():
             self._room.set_result(None)
-
-    async def _send_file(self, fd: int, offset: int, count: int) -> int:
-        await self.flush()
-        if self._duplicate < 0:
-            # An event loop refuses to watch the descriptor of a transport of its own for anybody else.
-            self._duplicate = os.dup(self._socket.fileno())
-        return await send_range(self._duplicate, fd, offset, count, self._until_writable)
 
     async def _until_writable(self) -> None:
         self._loop.add_writer(self._duplicate, self._make_room)

@@ -412,16 +412,17 @@ class Session:
 
     def send_file(self, file: ReadableFile, offset: int, count: int, whole: bool) -> Awaitable[int] | None:
         """See `Wire`."""
-        sending = self._transport.send_file(file, offset, count)
-        return None if sending is None else self._send_file(sending)
+        if not self._transport.sends_files or file.fd is None:
+            return None
+        return self._send_file(file.fd, offset, count)
 
-    async def _send_file(self, sending: Awaitable[int]) -> int:
+    async def _send_file(self, fd: int, offset: int, count: int) -> int:
         written, self._head = self._head, None
         if written is not None:
             waiting = self._transport.send(written)
             if waiting is not None:
                 await waiting
-        sent = await sending
+        sent = await self._transport.send_file(fd, offset, count)
         self._body_bytes += sent
         return sent
 

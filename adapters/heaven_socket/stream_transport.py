@@ -12,7 +12,6 @@ from anyio import BrokenResourceError, BusyResourceError, ClosedResourceError, E
 from anyio.abc import ByteStream, SocketAttribute
 
 from heaven_driver.timers import Timers
-from heaven_io.files import ReadableFile
 from heaven_socket.sockets import has_left, has_reached, reset_on_close, unacknowledged
 from heaven_socket.transport import RECEIVED, SEND_BUFFER, Interrupted
 
@@ -40,6 +39,11 @@ class StreamTransport:
         self._unsent = 0  # when that began
         self.ended: bool = False
         self.lost: bool = False
+
+    @property
+    def sends_files(self) -> bool:
+        """See `Transport`."""
+        return False
 
     @property
     def tells(self) -> bool:
@@ -80,8 +84,9 @@ class StreamTransport:
         """See `Transport`."""
         return self._send(data)
 
-    def send_file(self, file: ReadableFile, offset: int, count: int) -> None:
-        """See `Transport`."""
+    async def send_file(self, fd: int, offset: int, count: int) -> int:
+        """See `Transport`. Nothing is sent this way."""
+        return 0
 
     def confirm(self) -> Awaitable[bool] | None:
         """See `Transport`. Not where there is no socket below."""

@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from typing import Final, Protocol, final
 
-from heaven_io.files import ReadableFile
-
 __all__ = ["RECEIVED", "SEND_BUFFER", "Interrupted", "Listener", "Transport"]
 
 # Bytes that are received at a time, and how many may have come before anybody asks for them.
@@ -42,11 +40,17 @@ class Transport(Protocol):
     for as long as the limit says is such a case.
 
     - `tells`: whether it calls its listener when the client leaves; else somebody has to `receive` to know;
+    - `sends_files`: whether the kernel can send a file by its descriptor;
     - `lost`: whether nothing can be sent any more.
     """
 
     @property
     def tells(self) -> bool:
+        """See above."""
+        ...
+
+    @property
+    def sends_files(self) -> bool:
         """See above."""
         ...
 
@@ -67,8 +71,8 @@ class Transport(Protocol):
         """Send `data`, whole. What is returned has to be awaited before anything else is sent."""
         ...
 
-    def send_file(self, file: ReadableFile, offset: int, count: int) -> Awaitable[int] | None:
-        """See `Wire.send_file`."""
+    async def send_file(self, fd: int, offset: int, count: int) -> int:
+        """Send a range of an open file by the kernel, where `sends_files`. See `Wire.send_file`."""
         ...
 
     def confirm(self) -> Awaitable[bool] | None:

@@ -11,7 +11,6 @@ import trio
 from trio.lowlevel import checkpoint, notify_closing, wait_readable, wait_writable
 
 from heaven_driver.timers import Timers
-from heaven_io.files import ReadableFile
 from heaven_socket.sockets import CAN_SEND_FILES, has_left, has_reached, reset_on_close, send_range, unacknowledged
 from heaven_socket.transport import RECEIVED, Interrupted
 
@@ -34,6 +33,11 @@ class TrioTransport:
         self._unsent = 0  # when somebody began to wait
         self._interrupted = False
         self.lost: bool = False
+
+    @property
+    def sends_files(self) -> bool:
+        """See `Transport`."""
+        return CAN_SEND_FILES
 
     @property
     def tells(self) -> bool:
@@ -83,11 +87,9 @@ class TrioTransport:
             raise
         return None if sent == len(data) else self._send_rest(memoryview(data)[sent:])
 
-    def send_file(self, file: ReadableFile, offset: int, count: int) -> Awaitable[int] | None:
+    async def send_file(self, fd: int, offset: int, count: int) -> int:
         """See `Transport`."""
-        if not CAN_SEND_FILES or file.fd is None:
-            return None
-        return send_range(self._socket.fileno(), file.fd, offset, count, self._until_writable)
+        return await send_range(self._socket.fileno(), fd, offset, count, self._until_writable)
 
     def confirm(self) -> Awaitable[bool]:
         """See `Transport`."""

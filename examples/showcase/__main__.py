@@ -1,20 +1,26 @@
 """`python -m examples.showcase`: serve the showcase at 127.0.0.1, port 8000 or $PORT, until Ctrl-C.
 
-`PORT=0` takes any free port. With all options of uvicorn: `heaven-core serve examples.showcase.app:app`.
+`PORT=0` takes any free port. uvicorn serves it; with `SERVER=asyncio`, `uvloop` or `trio` heaven-core does itself. With
+all options of either: `heaven-core serve examples.showcase.app:app`.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import sys
+import traceback
 from contextlib import suppress
+from functools import partial
 from typing import Final
 
+import anyio
 import uvicorn
 
 from examples.showcase.app import app
 from heaven_asgi import ASGIAdapter
+from heaven_socket import SocketAdapter
 
 HOST: Final = "127.0.0.1"
 
@@ -64,7 +70,8 @@ def main() -> int:
             return 1
         url = f"http://{HOST}:{listener.getsockname()[1]}"
         print(introduction(url), flush=True)
-        started = serve(listener)
+        backend = os.environ.get("SERVER", "uvicorn")
+        started = serve(listener) if backend == "uvicorn" else serve_on_sockets(listener, backend)
     print("\nStopped." if started else "\nNot started.")
     return 0 if started else 1
 
@@ -86,6 +93,24 @@ def serve(listener: socket.socket) -> bool:
     with suppress(KeyboardInterrupt, SystemExit):
         server.run(sockets=[listener])
     return server.started
+
+
+def serve_on_sockets(listener: socket.socket, backend: str) -> bool:
+    """The same without uvicorn, on this event loop."""
+    logging.basicConfig(level=logging.WARNING)
+    listener.setblocking(False)
+    adapter = SocketAdapter(app, response_deadline=5.0)
+    options = {} if backend == "trio" else {"use_uvloop": backend == "uvloop"}
+    try:
+        anyio.run(
+            partial(adapter.serve, sockets=[listener]),
+            backend="trio" if backend == "trio" else "asyncio",
+            backend_options=options,
+        )
+    except Exception:
+        traceback.print_exc()
+        return False
+    return True
 
 
 if __name__ == "__main__":

@@ -37,11 +37,17 @@ class Showcase:
 Start = Callable[[str], subprocess.Popen[str]]
 
 
+@pytest.fixture(params=["uvicorn", "asyncio", "uvloop", "trio"])
+def served_by(request: pytest.FixtureRequest) -> str:
+    """uvicorn, or heaven-core's own server on this event loop."""
+    return str(request.param)
+
+
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
+def start(tmp_path: Path, served_by: str) -> Iterator[Start]:
     """`start(port)` runs `python -m examples.showcase`. At the end of the test it is stopped."""
     paths = os.pathsep.join([str(ROOT), str(ROOT / "adapters")])
-    environment = dict(os.environ, PYTHONPATH=paths, TMPDIR=str(tmp_path))
+    environment = dict(os.environ, PYTHONPATH=paths, TMPDIR=str(tmp_path), SERVER=served_by)
     started: list[subprocess.Popen[str]] = []
 
     def run(port: str) -> subprocess.Popen[str]:

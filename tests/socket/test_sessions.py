@@ -313,6 +313,33 @@ async def test_a_client_that_goes_while_a_file_is_sent(kind: Kind, tmp_path: Pat
     assert outcomes == ["disconnected"]
 
 
+async def test_a_client_that_has_gone_before_a_file_is_sent(kind: Kind, tmp_path: Path) -> None:
+    """Not even the head can be."""
+    (tmp_path / "file").write_bytes(b"x" * 1_000_000)
+    app = App()
+    outcomes: list[str] = []
+    ended = anyio.Event()
+    begun = anyio.Event()
+    go = anyio.Event()
+    with_outcome(app, outcomes, ended)
+
+    async def handler(req: Request, res: Response, ctx: Context) -> None:
+        begun.set()
+        await go.wait()
+        res.file(tmp_path / "file")
+
+    app.GET("/file", handler)
+    async with serving(kind, app) as server, server.connect() as client:
+        await client.send(GET % b"/file")
+        await begun.wait()
+        await client.reset()
+        await anyio.sleep(0.05)
+        go.set()
+        with anyio.fail_after(PATIENCE):
+            await ended.wait()
+    assert outcomes == ["disconnected"]
+
+
 @pytest.mark.parametrize("spans", [[(5_000_000_000, 5_000_000_009)], [(4_294_967_290, 4_294_967_309)]])
 async def test_offsets_beyond_4_gib(spans: list[tuple[int, int]], kind: Kind, tmp_path: Path) -> None:
     path = tmp_path / "file"
