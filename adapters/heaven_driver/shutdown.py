@@ -12,7 +12,7 @@ from typing import Final, Protocol, final
 
 import anyio
 
-from heaven_driver.timers import Timers
+from heaven_driver.timers import Timers, timers_here
 
 __all__ = ["SENDING", "STEP", "STREAM", "Interruptible", "OpenStreams", "soon"]
 
@@ -42,7 +42,7 @@ class Interruptible(Protocol):
 class OpenStreams:
     """The open streams of one event loop, ended within `deadline` seconds once `tell` was called, or `finish`.
 
-    `timers` are theirs on asyncio. `closing_limit` is how many seconds one of them gets to close; it stands here once,
+    `timers` are theirs. `closing_limit` is how many seconds one of them gets to close; it stands here once,
     not in each stream that waits (benchmarks/event_streams.py).
     """
 
@@ -54,7 +54,7 @@ class OpenStreams:
         self._began = math.inf
         self._streams: Final[set[Interruptible]] = set()
         self._told: Final = anyio.Event()
-        self.timers: Final = Timers()
+        self.timers: Final[Timers] = timers_here()
         self._scope: Final = anyio.CancelScope()
 
     def join(self, stream: Interruptible) -> None:

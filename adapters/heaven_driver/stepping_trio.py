@@ -26,8 +26,8 @@ class TrioStepper:
     """
 
     __slots__ = (
-        "_group", "_interrupted", "_outbox", "_performed", "_scope", "_state", "_streams", "_ticker", "endless",
-        "steps",
+        "_beside", "_group", "_interrupted", "_outbox", "_performed", "_scope", "_state", "_streams", "_ticking",
+        "_timeout", "endless", "steps",
     )  # fmt: skip
 
     def __init__(self, outbox: Outbox, streams: OpenStreams, streaming: bool, group: TaskGroup) -> None:
@@ -36,8 +36,10 @@ class TrioStepper:
         self._group: Final = group
         self._state = IDLE
         self._scope: anyio.CancelScope | None = None
-        self._ticker: anyio.CancelScope | None = None
-        self._performed: anyio.Event | None = None
+        self._timeout: float | None = None  # after which the driver ticks
+        self._ticking: Ticking | None = None
+        self._performed: anyio.Event | None = None  # of what is performed beside the owner
+        self._beside: anyio.CancelScope | None = None
         self._interrupted = 0  # how far: see `shutdown`
         self.steps: int = 0
         self.endless: bool = False
@@ -50,8 +52,8 @@ class TrioStepper:
         if self._outbox.peer.gone or self._interrupted >= STREAM:
             raise Woken
         if need.timeout is not None:
-            self._ticker = anyio.CancelScope()
-            self._group.start_soon(self._tick, self._ticker, need.timeout, ticking)
+            self._ticking = ticking
+            self._set_timer(need.timeout)
         if not self.steps:
             self.endless = need.endless
             self._streams.join(self)
@@ -63,7 +65,12 @@ class TrioStepper:
         finally:
             self._state = IDLE
             self._scope = None
-            await self._stop_ticker()
+            self._ticking = None
+            if self._timeout is not None:
+                self._streams.timers.clear(self._timeout, self)
+                self._timeout = None
+            while self._performed is not None:  # nothing more is performed beside the owner from now on
+                await self._performed.wait()
         raise Woken
 
     def after_a_turn(self, call: Callable[[], None]) -> None:
@@ -76,30 +83,28 @@ class TrioStepper:
             self._group.start_soon(self._perform, work)
 
     async def _perform(self, work: Callable[[], Awaitable[bool]]) -> None:
+        async def performing() -> None:
+            if not await work():
+                self.wake()
+
+        await self._do_beside(performing)
+
+    async def _do_beside(self, work: Callable[[], Awaitable[None]]) -> None:
         while self._performed is not None:  # one thing at a time
             await self._performed.wait()
         if self._state == IDLE:
             return  # the owner goes on, and does it with what comes next
-        self._begin_beside()
-        wanted = False
-        try:
-            wanted = await work()
-        finally:
-            self._end_beside()
-        if not wanted:
-            self.wake()
-
-    def _begin_beside(self) -> None:
-        self._performed = anyio.Event()
+        performed = self._performed = anyio.Event()
         if self._state == STEPPING:
             self._state = TICKING
-
-    def _end_beside(self) -> None:
-        performed, self._performed = self._performed, None
-        if performed is not None:
+        try:
+            with anyio.CancelScope() as self._beside:
+                await work()
+        finally:
+            self._performed = self._beside = None
             performed.set()
-        if self._state == TICKING:
-            self._state = STEPPING
+            if self._state == TICKING:
+                self._state = STEPPING
 
     def stop(self) -> None:
         """End the watch."""
@@ -122,10 +127,7 @@ class TrioStepper:
         if reach < SENDING or not self._outbox.sending:
             return
         self._interrupted = SENDING
-        if self._performed is not None and self._ticker is not None:
-            self._ticker.cancel()
-        else:
-            self._group.cancel_scope.cancel()
+        (self._group.cancel_scope if self._beside is None else self._beside).cancel()
 
     def wake(self) -> None:
         """Stop the step that is awaited, if there is one."""
@@ -133,29 +135,32 @@ class TrioStepper:
             self._state = WOKEN
             self._scope.cancel()
 
-    async def _tick(self, ticker: anyio.CancelScope, timeout: float, ticking: Ticking) -> None:
-        again: float | None = timeout
-        with ticker:
-            while again is not None and again < math.inf and not self._outbox.peer.gone:
-                await anyio.sleep(again)
-                if self._performed is not None:  # what was kept is being sent, so that it is not silent
-                    await self._performed.wait()
-                    continue
-                self._begin_beside()
-                try:
-                    again = await ticking.tick()
-                finally:
-                    self._end_beside()
-            if again is None or self._outbox.peer.gone:
-                self.wake()
+    def _set_timer(self, timeout: float) -> None:
+        self._timeout = timeout
+        self._streams.timers.set(timeout, self)
 
-    async def _stop_ticker(self) -> None:
-        """Nothing more is performed beside the owner from now on."""
-        while self._performed is not None:
-            await self._performed.wait()
-        if self._ticker is not None:
-            self._ticker.cancel()
-            self._ticker = None
+    def elapse(self) -> None:
+        """See `Timed`."""
+        if self._timeout is None or self._ticking is None:
+            return
+        if self._performed is not None:  # what was kept is being sent, so that it is not silent
+            self._set_timer(self._timeout)
+        else:
+            self._timeout = None
+            self._group.start_soon(self._tick, self._ticking)
+
+    async def _tick(self, ticking: Ticking) -> None:
+        again: float | None = math.inf
+
+        async def performing() -> None:
+            nonlocal again
+            again = await ticking.tick()
+
+        await self._do_beside(performing)
+        if again is None or self._outbox.peer.gone:
+            self.wake()
+        elif self._state == STEPPING and again < math.inf:
+            self._set_timer(again)
 
 
 async def _call(call: Callable[[], None]) -> None:

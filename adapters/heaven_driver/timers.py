@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Final, Protocol, final
 
-__all__ = ["Clock", "Timed", "Timers"]
+__all__ = ["Clock", "Timed", "Timers", "timers_here"]
 
 # A timeout may be this part of itself late: so one call of the event loop's serves all that end at about the same time.
 _GRAIN: Final = 1 / 64
@@ -99,3 +99,14 @@ class _Length:
             self._lengths.pop(self._timeout, None)
         for waiting in elapsed:
             waiting.elapse()
+
+
+def timers_here() -> Timers:
+    """Timeouts for the event loop that runs, asyncio's or trio's."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        from heaven_driver.trio_clock import TRIO_CLOCK  # noqa: PLC0415  (nobody on asyncio needs to have trio)
+
+        return Timers(TRIO_CLOCK)
+    return Timers()

@@ -13,13 +13,13 @@ from weakref import WeakKeyDictionary
 
 import anyio
 from anyio import TASK_STATUS_IGNORED
-from anyio.abc import ByteStream, SocketAttribute, SocketStream, TaskGroup, TaskStatus
+from anyio.abc import ByteStream, SocketAttribute, SocketStream, TaskStatus
 from anyio.streams.tls import TLSAttribute, TLSStream
 
 from heaven_core import App
 from heaven_core.http.headers import check_value
 from heaven_driver.engine import Engine, on_asyncio, running_loop
-from heaven_driver.timers import Timers
+from heaven_driver.timers import timers_here
 from heaven_io.deferred import MAX_RUNNING, MAX_WAITING
 from heaven_socket.accepting import AsyncioTasks, Home, SocketAddress, TrioTasks, accept
 from heaven_socket.asyncio_transport import AsyncioTransport
@@ -30,7 +30,6 @@ from heaven_socket.service import ERROR_LOG, Service
 from heaven_socket.session import Session
 from heaven_socket.stop_signals import heard_once
 from heaven_socket.stream_transport import StreamTransport
-from heaven_socket.task_clock import TaskClock
 
 __all__ = ["SocketAdapter"]
 
@@ -177,7 +176,7 @@ class SocketAdapter:
         task_status: TaskStatus[list[str]],
     ) -> None:
         async with anyio.create_task_group() as group:
-            service = self._service(group)
+            service = self._service()
             home: Home = AsyncioTasks() if on_asyncio() else TrioTasks(group)
             serve = partial(_serve_socket, service) if tls is None else partial(_serve_tls, service, tls)
             try:
@@ -212,29 +211,24 @@ class SocketAdapter:
 
     async def _run(self, leave: anyio.Event, *, task_status: TaskStatus[Service]) -> None:
         async def serving() -> None:
-            async with anyio.create_task_group() as group:
-                service = self._services[running_loop()] = self._service(group)
-                task_status.started(service)
-                try:
-                    await leave.wait()
-                    await self.shutdown()
-                finally:
-                    del self._services[running_loop()]
-                group.cancel_scope.cancel()
+            service = self._services[running_loop()] = self._service()
+            task_status.started(service)
+            try:
+                await leave.wait()
+                await self.shutdown()
+            finally:
+                del self._services[running_loop()]
 
         await self._engine.live(serving)
 
     async def _serve_one(self, stream: ByteStream) -> None:
-        async with anyio.create_task_group() as group:
-            await _serve_stream(self._service(group), stream)
-            group.cancel_scope.cancel()
+        await _serve_stream(self._service(), stream)
 
-    def _service(self, group: TaskGroup) -> Service:
-        timers = Timers() if on_asyncio() else Timers(TaskClock(group))
+    def _service(self) -> Service:
         return Service(
             self._engine,
             self._limits,
-            timers,
+            timers_here(),
             fast_lane=self._fast_lane,
             server_name=self._server_name,
             proxies=self._proxies,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 from contextvars import ContextVar
 from pathlib import Path
@@ -386,3 +387,19 @@ async def test_a_pipelining_client_is_not_read_ahead_without_end(kind: Kind) -> 
         go.set()
         await client.until(b"slow")
         await client.until(b"hello" if sent else b"slow")
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fadvise"), reason="asks the kernel to forget")
+async def test_a_file_that_is_not_in_memory_arrives_and_holds_nobody_up(kind: Kind, tmp_path: Path) -> None:
+    """What the kernel would have to wait for is read in a thread, piece by piece."""
+    data = os.urandom(3_000_000)
+    path = tmp_path / "file"
+    with path.open("wb") as file:
+        file.write(data)
+        os.fsync(file.fileno())
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+    app = App()
+    app.GET("/file", lambda req, res, ctx: res.file(path))
+    async with serving(kind, app) as server:
+        [answer] = await server.ask(LAST % b"/file")
+    assert answer.body == data
