@@ -7,7 +7,7 @@ from typing import Final
 
 __all__ = ["main"]
 
-_EXTRA: Final = {"aiofiles": "asgi", "anyio": "asgi", "click": "asgi", "uvicorn": "asgi", "h11": "socket"}
+_EXTRA: Final = frozenset({"aiofiles", "anyio", "click", "h11", "uvicorn"})
 
 
 def main() -> None:
@@ -19,8 +19,9 @@ def main() -> None:
     except ModuleNotFoundError as error:
         if error.name not in _EXTRA:
             raise
-        extra = _EXTRA[error.name]
-        sys.exit(f'heaven-core needs the package {error.name} for this: pip install "heaven-core[{extra}]"')
+        extra = "socket" if "socket" in sys.argv else "asgi"
+        instead = "; or serve it without uvicorn, by --adapter socket" if error.name == "uvicorn" else ""
+        sys.exit(f'heaven-core needs the package {error.name} for this: pip install "heaven-core[{extra}]"{instead}')
 
 
 if __name__ == "__main__":

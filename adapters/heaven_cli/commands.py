@@ -21,7 +21,9 @@ def heaven_core() -> None:
 
 @heaven_core.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True}, add_help_option=False)
 @click.argument("target", metavar="MODULE:APP", required=False)
-@click.option("--app-dir", default="", help="Look for MODULE in this directory instead of the current one.")
+@click.option(
+    "--app-dir", type=click.Path(exists=True, file_okay=False), help="Look for MODULE here, not in this folder."
+)
 @click.option(
     "--adapter",
     type=click.Choice(["asgi", "socket"]),
@@ -30,8 +32,8 @@ def heaven_core() -> None:
 )
 @click.option("--help", "wants_help", is_flag=True, help="Show this message and exit.")
 @click.pass_context
-def serve(context: click.Context, target: str | None, app_dir: str, adapter: str, wants_help: bool) -> None:
-    """Serve an app by uvicorn, as in: heaven-core serve examples.hello:app --port 8000.
+def serve(context: click.Context, target: str | None, app_dir: str | None, adapter: str, wants_help: bool) -> None:
+    """Serve an app, by uvicorn unless --adapter socket: heaven-core serve examples.hello:app --port 8000.
 
     All other options are uvicorn's own: --host, --port, --uds, --workers, --reload, --log-level and the rest of
     `uvicorn --help`.
@@ -45,17 +47,15 @@ def serve(context: click.Context, target: str | None, app_dir: str, adapter: str
         serve_on_sockets.main(["--help"], prog_name="heaven-core serve --adapter socket")
     if target is None:
         raise click.MissingParameter(ctx=context, param_type="argument", param_hint="MODULE:APP")
-    sys.path.insert(0, app_dir)
+    sys.path.insert(0, app_dir or "")
     if adapter == "socket":
-        serve_on_sockets.main(
-            [target, *context.args, "--app-dir", app_dir], prog_name="heaven-core serve --adapter socket"
-        )
+        serve_on_sockets.main([target, *context.args], prog_name="heaven-core serve --adapter socket")
     _check(target)
     import uvicorn
 
     os.environ[TARGET_VARIABLE] = target
     uvicorn.main(
-        ["heaven_cli.target:application", "--factory", "--app-dir", app_dir, *context.args],
+        ["heaven_cli.target:application", "--factory", "--app-dir", app_dir or "", *context.args],
         prog_name="heaven-core serve",
     )
 

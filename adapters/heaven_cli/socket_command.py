@@ -18,6 +18,7 @@ from heaven_cli.workers import run_workers
 from heaven_core._typing import override
 from heaven_socket import (
     SocketAdapter,
+    check_listeners,
     close_listeners,
     inherited_sockets,
     listen_on,
@@ -44,7 +45,6 @@ class _Octal(click.ParamType[int]):
 
 @click.command()
 @click.argument("target", metavar="MODULE:APP")
-@click.option("--app-dir", default="", help="Look for MODULE in this directory instead of the current one.")
 @click.option("--backend", type=click.Choice(["asyncio", "uvloop", "trio"]), default="asyncio", show_default=True)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Name or address; '' for all of them.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 for a free one.")
@@ -56,14 +56,18 @@ class _Octal(click.ParamType[int]):
 @click.option("--certificate", metavar="FILE", help="PEM, with its chain: serve by TLS.")
 @click.option("--key", metavar="FILE", help="PEM; without it, the key is in the certificate's file.")
 @click.option("--server-name", help="The Server field, which is left off otherwise.")
+@click.option("--trusted-proxy", multiple=True, metavar="NET", help="A peer that may name the client; 'unix' is one.")
 @click.option(
-    "--trusted-proxy", multiple=True, metavar="NET", help="A peer whose Forwarded is believed; 'unix' is one."
+    "--forwarded-header",
+    type=click.Choice(["X-Forwarded-For", "Forwarded"], case_sensitive=False),
+    default="X-Forwarded-For",
+    show_default=True,
+    help="Where trusted proxies name it.",
 )
 @click.option("--access-log/--no-access-log", default=True, show_default=True)
 @click.option("--log-level", type=click.Choice(_LEVELS), default="info", show_default=True)
 def serve_on_sockets(  # noqa: PLR0913, PLR0917  # an option each
     target: str,
-    app_dir: str,
     backend: str,
     host: str,
     port: int,
@@ -76,6 +80,7 @@ def serve_on_sockets(  # noqa: PLR0913, PLR0917  # an option each
     key: str | None,
     server_name: str | None,
     trusted_proxy: tuple[str, ...],
+    forwarded_header: str,
     access_log: bool,
     log_level: str,
 ) -> None:
@@ -85,7 +90,7 @@ def serve_on_sockets(  # noqa: PLR0913, PLR0917  # an option each
     """
     try:
         _check(backend)
-        adapter = load_server(target, server_name, trusted_proxy)
+        adapter = load_server(target, server_name, trusted_proxy, forwarded_header)
         tls = _tls(certificate, key)
         listening = _listen(host, port, uds, uds_mode, fd, reuse_port)
     except TargetError as error:
@@ -93,7 +98,8 @@ def serve_on_sockets(  # noqa: PLR0913, PLR0917  # an option each
     except (OSError, ValueError) as error:
         raise click.ClickException(str(error)) from None
     logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(name)s %(levelname)s %(message)s")
-    logging.getLogger("heaven_socket.access").setLevel(logging.INFO if access_log else logging.CRITICAL)
+    if not access_log:
+        logging.getLogger("heaven_socket.access").setLevel(logging.CRITICAL)
     if workers == 1:
         _run(adapter, backend, listening, tls)
         return
@@ -137,13 +143,25 @@ def _listen(
     inherited = inherited_sockets()
     if inherited:
         return inherited
+    if uds is None and uds_mode is not None:
+        raise ValueError("--uds-mode is of no use without --uds")
+    if fd is not None and uds is not None:
+        raise ValueError("--fd and --uds are two places to listen: give one of them")
     if fd is not None:
-        one = socket.socket(fileno=fd)
-        one.setblocking(False)
-        return [one]
+        return [_by_descriptor(fd)]
     if uds is not None:
         return [listen_on_unix(uds, mode=uds_mode)]
     return anyio.run(partial(listen_on, host, port, reuse_port=reuse_port))
+
+
+def _by_descriptor(fd: int) -> socket.socket:
+    try:
+        one = socket.socket(fileno=fd)
+    except OSError as error:
+        raise OSError(f"--fd {fd} is no socket: {error.strerror}") from None
+    one.setblocking(False)
+    check_listeners([one])
+    return one
 
 
 def _tls(certificate: str | None, key: str | None) -> ssl.SSLContext | None:

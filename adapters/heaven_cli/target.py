@@ -37,12 +37,19 @@ def load(target: str) -> ASGIAdapter:
     return found if isinstance(found, ASGIAdapter) else ASGIAdapter(found if isinstance(found, App) else found.app)
 
 
-def load_server(target: str, server_name: str | None = None, trusted_proxies: Sequence[str] = ()) -> SocketAdapter:
+def load_server(
+    target: str,
+    server_name: str | None = None,
+    trusted_proxies: Sequence[str] = (),
+    forwarded_header: str = "X-Forwarded-For",
+) -> SocketAdapter:
     """Import `module:app` and make a server of it, with these options. Raises as `load` does, and `ValueError`."""
     found = _find(target)
     if not isinstance(found, SocketAdapter):
         app = found if isinstance(found, App) else found.app
-        return SocketAdapter(app, server_name=server_name, trusted_proxies=trusted_proxies)
+        return SocketAdapter(
+            app, server_name=server_name, trusted_proxies=trusted_proxies, forwarded_header=forwarded_header
+        )
     if server_name is not None or trusted_proxies:
         raise TargetError(f"{target!r} is a SocketAdapter, which has options of its own: set them where it is made")
     return found

@@ -8,6 +8,7 @@ import socket
 import sys
 import time
 from collections.abc import Sequence
+from ctypes import CDLL
 from types import FrameType
 from typing import Final, final
 
@@ -18,6 +19,7 @@ __all__ = ["run_workers"]
 # Seconds that a worker has to live for it to be worth another one: else it can't serve at all.
 _LEAST_LIFE: Final = 1.0
 _FIRST_INHERITED: Final = 3  # sd_listen_fds(3)
+_PR_SET_PDEATHSIG: Final = 1  # prctl(2)
 
 
 def run_workers(count: int, listening: Sequence[socket.socket], arguments: Sequence[str]) -> int:
@@ -46,9 +48,10 @@ class _Workers:
         self._status = 0
 
     def begin(self) -> None:
+        parent = os.getpid()
         pid = os.fork()
         if pid == 0:
-            self._become_worker()
+            self._become_worker(parent)
         self._began[pid] = time.monotonic()
 
     def end(self, number: int, frame: FrameType | None) -> None:
@@ -74,9 +77,10 @@ class _Workers:
                 self.begin()
         return self._status
 
-    def _become_worker(self) -> None:
+    def _become_worker(self, parent: int) -> None:
         try:
             os.setsid()  # Ctrl+C in a terminal is for the one who looks after them
+            _end_with(parent)
             copies = [os.dup(one.fileno()) for one in self._listening]
             for place, copy in enumerate(copies, _FIRST_INHERITED):
                 if copy != place:
@@ -88,4 +92,12 @@ class _Workers:
                 sys.executable, [sys.executable, "-m", "heaven_cli", *self._arguments]
             )
         finally:  # nothing of this process may go on twice
+            os._exit(1)
+
+
+def _end_with(parent: int) -> None:
+    """Have the kernel end this process in order when the other one dies, be it by SIGKILL. Linux only."""
+    if sys.platform == "linux":
+        CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != parent:  # it has died already
             os._exit(1)

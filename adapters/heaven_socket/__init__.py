@@ -4,7 +4,7 @@ from heaven_socket.adapter import SocketAdapter
 from heaven_socket.connection import CONTINUE, Connection
 from heaven_socket.head import RemoteProtocolError, RequestHead
 from heaven_socket.limits import Limits
-from heaven_socket.listening import close_listeners, inherited_sockets, listen_on, listen_on_unix
+from heaven_socket.listening import check_listeners, close_listeners, inherited_sockets, listen_on, listen_on_unix
 from heaven_socket.serving import serve, serve_connection
 from heaven_socket.tls import tls_context
 
@@ -15,6 +15,7 @@ __all__ = [
     "RemoteProtocolError",
     "RequestHead",
     "SocketAdapter",
+    "check_listeners",
     "close_listeners",
     "inherited_sockets",
     "listen_on",

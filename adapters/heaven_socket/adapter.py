@@ -25,7 +25,7 @@ from heaven_socket.accepting import AsyncioTasks, Home, SocketAddress, TrioTasks
 from heaven_socket.asyncio_transport import AsyncioTransport
 from heaven_socket.forwarded import Address, Proxies
 from heaven_socket.limits import Limits
-from heaven_socket.listening import close_listeners, describe, inherited_sockets, listen_on
+from heaven_socket.listening import check_listeners, close_listeners, describe, inherited_sockets, listen_on
 from heaven_socket.service import ERROR_LOG, Service
 from heaven_socket.session import Session
 from heaven_socket.stop_signals import heard_once
@@ -40,11 +40,11 @@ class SocketAdapter:
 
     - `limits`: what one client may take;
     - `server_name`: the Server field, which is left off unless given;
-    - `trusted_proxies`: addresses and networks, or "unix", whose Forwarded or X-Forwarded-* is believed: then they say
-      who the client of a request is, and by which scheme it came;
+    - `trusted_proxies`: addresses and networks, or "unix", whose word is taken for who the client of a request is, and
+      by which scheme it came; `forwarded_header`: where they say it, "X-Forwarded-For" (with -Proto) or "Forwarded";
     - `fast_lane`: whether plain heads are read without h11;
-    - `response_deadline`: seconds that responses get at the shutdown; what has not ended by then is broken off. Streams
-      of events end at once, since they have no end of their own;
+    - `response_deadline`: seconds that responses get at the shutdown; what has not ended by then is broken off, and
+      gets `closing_limit` more to close. Streams of events end at once, since they have no end of their own;
     - `deferred_deadline`, `max_deferred`, `max_deferred_waiting`, `closing_limit`: see `Engine`.
 
     Raises `ValueError` for what can be none of these.
@@ -61,13 +61,14 @@ class SocketAdapter:
         "app",
     )
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # each has a name
         self,
         app: App,
         *,
         limits: Limits | None = None,
         server_name: str | None = None,
         trusted_proxies: Iterable[str] = (),
+        forwarded_header: str = "X-Forwarded-For",
         fast_lane: bool = True,
         response_deadline: float = 10.0,
         deferred_deadline: float = 10.0,
@@ -75,13 +76,15 @@ class SocketAdapter:
         max_deferred_waiting: int = MAX_WAITING,
         closing_limit: float = 5.0,
     ) -> None:
-        trusted = list(trusted_proxies)
+        if not isinstance(app, App):
+            raise TypeError(f"a SocketAdapter serves a heaven_core.App, not a {type(app).__name__}")
+        proxies = Proxies(trusted_proxies, forwarded_header)
         self.app: Final = app
         self._limits: Final = Limits() if limits is None else limits
         if server_name is not None:
             check_value("Server", server_name)
         self._server_name: Final = server_name
-        self._proxies: Final = Proxies(trusted) if trusted else None
+        self._proxies: Final = proxies if proxies.any else None
         self._fast_lane: Final = fast_lane
         # Streams are broken off first, and closed.
         self._response_deadline: Final = response_deadline + closing_limit
@@ -119,10 +122,14 @@ class SocketAdapter:
 
         `task_status` is told where it listens, as URLs, once it does, for `await group.start(adapter.serve)`.
 
-        Raises `OSError` where it can't listen, and what `Engine.live` raises.
+        Raises `OSError` where it can't listen, `TypeError` and `ValueError` for what it can't serve on, and what
+        `Engine.live` raises.
         """
+        if tls is not None and not isinstance(tls, ssl.SSLContext):
+            raise TypeError(f"tls= takes an ssl.SSLContext, as tls_context() makes it, not {type(tls).__name__}")
         if sockets is None:
             sockets = inherited_sockets() or await listen_on(host, port)
+        check_listeners(sockets)
         try:
             # From the beginning, so that one which comes while the lifespan is entered ends it in order, too.
             with heard_once() if signals and current_thread() is main_thread() else nullcontext() as told:
@@ -200,6 +207,12 @@ class SocketAdapter:
         """Let everything that is under way come to its end, for as long as it may."""
         service.stop()
         self._engine.end_streams()
+        if home.count:
+            ERROR_LOG.info(
+                "shutting down: %d connections have %g s; another signal ends it at once",
+                home.count,
+                self._response_deadline,
+            )
         with anyio.move_on_after(self._response_deadline):
             await home.until_fewer(1)
         if home.count:

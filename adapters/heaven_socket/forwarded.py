@@ -1,4 +1,4 @@
-"""What a proxy says of the client behind it: Forwarded (RFC 7239) and X-Forwarded-*, taken from named peers only."""
+"""What a proxy says of the client behind it, by X-Forwarded-* or Forwarded (RFC 7239), taken from named peers only."""
 
 from __future__ import annotations
 
@@ -21,24 +21,38 @@ class Proxies:
     """The peers whose word is taken: addresses and networks, or `"unix"` for whoever connects to a unix socket.
 
     Of several proxies in a row each has added the address of the one before it. They are read from the last to the
-    first, as long as the one who says it is trusted. Where there is a Forwarded, X-Forwarded-* counts for nothing.
+    first, as long as the one who says it is trusted.
 
-    Raises `ValueError` for what is no address and no network.
+    `header` says which one the proxies write, "X-Forwarded-For" or "Forwarded". The other one counts for nothing: a
+    proxy passes on what the client has put there.
+
+    Raises `ValueError` for what is no address and no network, and for another header; `TypeError` for a text in the
+    place of a list of them.
     """
 
-    __slots__ = ("_networks", "_unix")
+    __slots__ = ("_networks", "_read", "_unix")
 
-    def __init__(self, trusted: Iterable[str]) -> None:
+    def __init__(self, trusted: Iterable[str], header: str = "X-Forwarded-For") -> None:
+        if isinstance(trusted, str):
+            raise TypeError(f"trusted_proxies= must be a list of addresses and networks: [{trusted!r}]")
+        reads = {"x-forwarded-for": _x_forwarded, "forwarded": _forwarded}
+        if header.lower() not in reads:
+            raise ValueError(f"forwarded_header= must be X-Forwarded-For or Forwarded, not {header!r}")
+        self._read: Final = reads[header.lower()]
         names = list(trusted)
         self._unix: Final = "unix" in names
         self._networks: Final[list[_Network]] = [ip_network(name) for name in names if name != "unix"]
+
+    @property
+    def any(self) -> bool:
+        """Whether anybody is trusted at all."""
+        return self._unix or bool(self._networks)
 
     def find_client(self, fields: Fields, client: Address | None, scheme: str) -> tuple[Address | None, str]:
         """The client and the scheme of a request that came from `client` by `scheme`."""
         if not self._trusts(client):
             return client, scheme
-        steps = _forwarded(fields) or _x_forwarded(fields)
-        for address, said in reversed(steps):
+        for address, said in reversed(self._read(fields)):
             scheme = said or scheme
             if address is None:
                 return client, scheme  # an unknown or a hidden one: the last that is known is who asked

@@ -35,7 +35,7 @@ class Limits:
     - `connections`: at once, over all listeners; further ones wait in the backlog of their listener;
     - `requests`: on one connection; after that many it is closed, in order.
 
-    Raises `ValueError` for what can be no limit.
+    Raises `TypeError` and `ValueError` for what can be no limit.
     """
 
     __slots__ = (
@@ -77,13 +77,19 @@ class Limits:
             raise ValueError("body_grace= and linger_time= must be seconds, 0 or more")
 
 
-def _positive(name: str, value: int) -> int:
+def _positive(name: str, value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"{name}= must be a whole number, not {value!r}")
     if value < 1:
         raise ValueError(f"{name}= must be 1 or more, not {value}")
     return value
 
 
-def _time(name: str, value: float | None) -> float | None:
-    if value is not None and not value > 0:
+def _time(name: str, value: object) -> float | None:
+    if value is None:
+        return None
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        raise TypeError(f"{name}= must be a number, or None for no limit, not {value!r}")
+    if not value > 0:
         raise ValueError(f"{name}= must be more than 0, or None for no limit, not {value}")
     return value

@@ -6,13 +6,13 @@ import errno
 import os
 import socket
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 from weakref import WeakKeyDictionary
 
 import anyio
 
-__all__ = ["close_listeners", "describe", "inherited_sockets", "listen_on", "listen_on_unix"]
+__all__ = ["check_listeners", "close_listeners", "describe", "inherited_sockets", "listen_on", "listen_on_unix"]
 
 # sd_listen_fds(3): the first descriptor that systemd, or whoever acts as it, hands over.
 _FIRST_INHERITED: Final = 3
@@ -27,9 +27,12 @@ async def listen_on(host: str, port: int, *, backlog: int = 2048, reuse_port: bo
     With port 0 the first of them has a free one, and the others have the same. `reuse_port` lets several processes
     listen there, between which the kernel divides the connections. Raises `OSError`.
     """
-    found = await anyio.getaddrinfo(
-        host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE | socket.AI_ADDRCONFIG
-    )
+    try:
+        found = await anyio.getaddrinfo(
+            host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE | socket.AI_ADDRCONFIG
+        )
+    except OSError as error:
+        raise OSError(f"can't listen on {host}:{port}: {error.strerror}") from None
     listening: list[socket.socket] = []
     try:
         for family, kind, protocol, _, address in dict.fromkeys(found):
@@ -71,6 +74,17 @@ def listen_on_unix(path: str | os.PathLike[str], *, mode: int | None = None, bac
         one.close()
         raise OSError(error.errno, f"can't listen on {name}: {os.strerror(error.errno or 0)}") from None
     return one
+
+
+def check_listeners(sockets: Sequence[socket.socket]) -> None:
+    """Raise `TypeError` or `ValueError` for what nobody can be served on."""
+    if not sockets:
+        raise ValueError("sockets= is empty: there is nothing to listen on")
+    for one in sockets:
+        if not isinstance(one, socket.socket):
+            raise TypeError(f"sockets= takes a list of sockets, as `await listen_on(...)` gives it, not {one!r}")
+        if one.type != socket.SOCK_STREAM or not one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+            raise ValueError(f"a socket of sockets= does not listen: {one!r}")
 
 
 def close_listeners(sockets: Iterable[socket.socket]) -> None:

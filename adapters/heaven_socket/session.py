@@ -11,7 +11,7 @@ from anyio.lowlevel import checkpoint
 
 from heaven_core import ClientDisconnected, ClientError, Field, Origin, Request
 from heaven_core.http.uri import decode_path
-from heaven_driver.wire import Wakeable
+from heaven_driver.wire import SentPart, Wakeable
 from heaven_io.files import ReadableFile
 from heaven_socket.connection import CONTINUE, DRAINED, Connection
 from heaven_socket.forwarded import Address
@@ -401,14 +401,15 @@ class Session:
         """See `Wire`."""
         connection = self._connection
         data = connection.send_body(chunks)
-        self._body_bytes += len(chunks[0]) if len(chunks) == 1 else sum(map(len, chunks))
         if ended:
             data += connection.send_end()
             self._ended = True
         if self._head is not None:
             data = self._head + data
             self._head = None
-        return self._transport.send(data) if data else None
+        sending = self._transport.send(data) if data else None
+        self._body_bytes += len(chunks[0]) if len(chunks) == 1 else sum(map(len, chunks))
+        return sending
 
     def send_file(self, file: ReadableFile, offset: int, count: int, whole: bool) -> Awaitable[int] | None:
         """See `Wire`."""
@@ -422,7 +423,11 @@ class Session:
             waiting = self._transport.send(written)
             if waiting is not None:
                 await waiting
-        sent = await self._transport.send_file(fd, offset, count)
+        try:
+            sent = await self._transport.send_file(fd, offset, count)
+        except SentPart as part:
+            self._body_bytes += part.sent
+            raise
         self._body_bytes += sent
         return sent
 

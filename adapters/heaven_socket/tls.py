@@ -18,6 +18,6 @@ def tls_context(certificate: str | os.PathLike[str], key: str | os.PathLike[str]
         context.load_cert_chain(certificate, key)
     except OSError as error:
         files = f"{certificate}" if key is None else f"{certificate} and {key}"
-        raise OSError(error.errno, f"no TLS certificate with its key can be read from {files}: {error}") from error
+        raise OSError(f"no TLS certificate with its key can be read from {files}: {error}") from error
     context.set_alpn_protocols(["http/1.1"])
     return context

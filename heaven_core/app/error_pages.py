@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from typing import Final
 
 from heaven_core._checks import check_int
 from heaven_core.app.callbacks import beside_abort, settle
 from heaven_core.app.routes import Handler, Registry
 from heaven_core.errors import ClientError, HandlerTimeout, MethodNotAllowed, UnprocessableContent
+from heaven_core.http.reason_phrases import REASON_PHRASES
 from heaven_core.message.context import Context
 from heaven_core.message.request import Request
 from heaven_core.message.response import Response, draft_of
@@ -17,7 +17,7 @@ from heaven_core.runtime import Runtime
 __all__ = ["refuse"]
 
 # A kind of error of the application's own may have a status without a phrase.
-_PHRASES: Final = {int(status): f" {status.phrase}" for status in HTTPStatus}
+_PHRASES: Final = {status: f" {phrase}" for status, phrase in REASON_PHRASES.items()}
 
 
 async def refuse(

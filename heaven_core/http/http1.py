@@ -7,19 +7,19 @@ checked where it was set, so only what could put a connection out of step is loo
 from __future__ import annotations
 
 import re
-from http import HTTPStatus
 from typing import Final
 
 from heaven_core.errors import BadRequest
 from heaven_core.http.grammar import TOKEN
 from heaven_core.http.headers import Fields
+from heaven_core.http.reason_phrases import REASON_PHRASES
 
 __all__ = ["LAST_CHUNK", "check_request_head", "write_chunk", "write_head"]
 
 LAST_CHUNK: Final = b"0\r\n\r\n"  # with no trailer section (RFC 9112 §7.1.2)
 
 _STATUS_LINES: Final = {
-    status.value: b"HTTP/1.1 %d %s" % (status.value, status.phrase.encode("ascii")) for status in HTTPStatus
+    status: b"HTTP/1.1 %d %s" % (status, phrase.encode("ascii")) for status, phrase in REASON_PHRASES.items()
 }
 
 # RFC 9110 §5.5: what makes a field value dangerous, and has to be refused or replaced.

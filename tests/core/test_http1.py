@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from heaven_core.http.http1 import LAST_CHUNK, write_chunk, write_head
+from heaven_core.http.reason_phrases import REASON_PHRASES
 
 TOKENS = st.text("abcdefghijklmnopqrstuvwxyz0123456789-_.!~", min_size=1, max_size=12).map(
     lambda name: f"x-{name}".encode()
@@ -48,7 +49,7 @@ def test_h11_reads_back_what_was_written(fields: list[tuple[bytes, bytes]], stat
     response = connection.next_event()
     assert isinstance(response, h11.Response)
     assert response.status_code == status
-    assert response.reason == status.phrase.encode()
+    assert response.reason == REASON_PHRASES[status].encode()
     assert list(response.headers) == fields
 
 
@@ -118,3 +119,18 @@ def test_h11_reads_back_chunks_and_their_end(pieces: list[bytes]) -> None:
     assert isinstance(connection.next_event(), h11.Response)
     assert read_body(connection) == b"".join(pieces)
     assert connection.trailing_data == (b"", False)
+
+
+@pytest.mark.parametrize(
+    ("status", "phrase"),
+    [
+        (413, b"Content Too Large"),
+        (414, b"URI Too Long"),
+        (416, b"Range Not Satisfiable"),
+        (422, b"Unprocessable Content"),
+        (431, b"Request Header Fields Too Large"),
+    ],
+)
+def test_a_phrase_is_that_of_the_rfc(status: int, phrase: bytes) -> None:
+    """RFC 9110 §15, RFC 6585: whatever Python's version calls it."""
+    assert write_head(status, []) == b"HTTP/1.1 %d %s\r\n\r\n" % (status, phrase)

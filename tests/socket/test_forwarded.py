@@ -39,12 +39,21 @@ def kind() -> None:
         ([("forwarded", "for=192.0.2.1, for=10.1.1.1;by=x")], (("192.0.2.1", 0), "http")),
         ([("forwarded", "for=unknown")], (PROXY, "http")),
         ([("forwarded", 'for="_hidden"')], (PROXY, "http")),
-        ([("forwarded", "for=192.0.2.1"), ("x-forwarded-for", "192.0.2.9")], (("192.0.2.1", 0), "http")),
     ],
 )
 def test_what_a_trusted_proxy_says(fields: list[tuple[str, str]], found: tuple[Address, str]) -> None:
     lines = [(name.encode(), value.encode()) for name, value in fields]
-    assert Proxies(["10.0.0.0/8"]).find_client(lines, PROXY, "http") == found
+    header = "Forwarded" if fields and fields[0][0] == "forwarded" else "X-Forwarded-For"
+    assert Proxies(["10.0.0.0/8"], header).find_client(lines, PROXY, "http") == found
+
+
+@pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded"])
+def test_only_the_header_that_the_proxies_write_counts(header: str) -> None:
+    """nginx adds to X-Forwarded-For and passes on whatever Forwarded its client has made up."""
+    said = {"Forwarded": "for=192.0.2.1;proto=https", "X-Forwarded-For": "192.0.2.2"}
+    lines = [(name.lower().encode(), value.encode()) for name, value in said.items()]
+    expected = (("192.0.2.1", 0), "https") if header == "Forwarded" else (("192.0.2.2", 0), "http")
+    assert Proxies(["10.0.0.0/8"], header).find_client(lines, PROXY, "http") == expected
 
 
 @pytest.mark.parametrize("client", [("192.0.2.7", 1), ("::1", 1), None, ("no address", 1)])
@@ -61,6 +70,13 @@ def test_who_may_be_trusted(trusted: str, client: Address | None) -> None:
     """One on a unix socket has no address; an IPv4 address may come in IPv6's clothes."""
     lines = [(b"x-forwarded-for", b"192.0.2.1")]
     assert Proxies([trusted]).find_client(lines, client, "http") == (("192.0.2.1", 0), "http")
+
+
+def test_what_can_not_say_whom_to_trust_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"\['10.0.0.0/8'\]"):
+        Proxies("10.0.0.0/8")
+    with pytest.raises(ValueError, match="X-Forwarded-For or Forwarded"):
+        Proxies(["10.0.0.0/8"], "X-Real-IP")
 
 
 @pytest.mark.parametrize("wrong", ["10.0.0.1/8", "nobody", "300.1.1.1", ""])

@@ -300,3 +300,10 @@ async def test_a_handler_that_takes_too_long_is_a_503(kind: Kind) -> None:
 def test_what_can_be_no_limit_is_refused(wrong: dict[str, float], kind: None) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
         Limits(**wrong)  # type: ignore[arg-type]  # a float for each, where some are whole numbers
+
+
+@pytest.mark.parametrize("wrong", [{"head_time": "5"}, {"fields": 1.5}, {"head_size": None}, {"send_time": True}])
+@pytest.mark.parametrize("kind", [None])
+def test_what_is_no_number_is_refused(wrong: dict[str, float], kind: None) -> None:
+    with pytest.raises(TypeError, match=next(iter(wrong))):
+        Limits(**wrong)  # type: ignore[arg-type]  # that is what it is about

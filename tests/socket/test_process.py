@@ -201,6 +201,15 @@ def test_workers_share_the_sockets_and_one_that_dies_is_replaced(backend: str, t
         assert server.output.count("left") == 2
 
 
+def test_workers_end_with_the_one_who_looks_after_them(tmp_path: Path) -> None:
+    """Also where that one is killed: else they would go on serving, and the port would stay taken."""
+    with running(tmp_path, "--workers", "2") as server:
+        ask(server, "/text")
+        server.process.kill()
+        server.wait()
+        until(lambda: refuses(server.port), "the workers to end")
+
+
 def test_workers_that_can_not_serve_are_not_begun_for_ever(tmp_path: Path) -> None:
     (tmp_path / "broken.py").write_text(
         "import os\nfrom heaven_core import App\napp = App()\nif 'LISTEN_FDS' in os.environ: 1/0\n"

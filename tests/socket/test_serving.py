@@ -315,7 +315,7 @@ async def test_the_server_field_is_there_only_where_it_is_asked_for(kind: Kind) 
 async def test_the_client_that_a_trusted_proxy_names(kind: Kind) -> None:
     sockets = await listen_on("127.0.0.1", 0)
     port: int = sockets[0].getsockname()[1]
-    adapter = SocketAdapter(make_app(), trusted_proxies=["127.0.0.0/8"])
+    adapter = SocketAdapter(make_app(), trusted_proxies=["127.0.0.0/8"], forwarded_header="Forwarded")
     async with listening(adapter, sockets), await anyio.connect_tcp("127.0.0.1", port) as stream:
         client = Client(stream)
         await client.send(GET.replace(b"Host", b"Forwarded: for=192.0.2.1;proto=https\r\nHost") % b"where")

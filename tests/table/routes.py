@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from http import HTTPStatus
 from json import dumps
 from typing import Final, TypedDict, TypeGuard
 
@@ -29,7 +28,7 @@ __all__ = ["ROUTES"]
 
 ROUTES: Final = Table()
 # Python has renamed it meanwhile (RFC 9110 §15.5.14).
-TOO_LARGE: Final = f"413 {HTTPStatus(413).phrase}: the body is larger than {LIMIT} bytes\n"
+TOO_LARGE: Final = f"413 Content Too Large: the body is larger than {LIMIT} bytes\n"
 
 
 class NewUser(TypedDict):
