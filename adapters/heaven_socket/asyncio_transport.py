@@ -29,7 +29,7 @@ class AsyncioTransport(asyncio.BufferedProtocol):
     """
 
     __slots__ = (
-        "_closed", "_duplicate", "_interrupted", "_loop", "_paused", "_received", "_room", "_send_time",
+        "_closed", "_duplicate", "_loop", "_paused", "_received", "_room", "_send_time",
         "_socket", "_timers", "_transport", "_unsent", "_waiting", "ended", "listener", "lost",
     )  # fmt: skip
 
@@ -40,8 +40,7 @@ class AsyncioTransport(asyncio.BufferedProtocol):
         self._loop: Final = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._received: bytearray | None = None
-        self._waiting: asyncio.Future[bytes] | None = None  # who receives
-        self._interrupted = False
+        self._waiting: asyncio.Future[None] | None = None  # who receives
         self._paused = False
         self._room: asyncio.Future[None] | None = None  # who waits to send
         self._unsent = 0  # when that began
@@ -81,23 +80,20 @@ class AsyncioTransport(asyncio.BufferedProtocol):
     @override
     def buffer_updated(self, nbytes: int) -> None:
         """See `asyncio.BufferedProtocol`. Nothing else happens between this and `get_buffer`."""
-        data = bytes(_BUFFER[:nbytes])
-        waiting = self._waiting
-        if waiting is not None and not waiting.done():
-            waiting.set_result(data)
-            return
+        # Kept here, and not handed over by the future: whoever waits may be cancelled in this very turn.
         if self._received is None:
-            self._received = bytearray()
-        self._received += data
-        if len(self._received) > RECEIVED and self._transport is not None:
-            self._transport.pause_reading()
+            self._received = bytearray(_BUFFER[:nbytes])
+        else:
+            self._received += _BUFFER[:nbytes]
+            if len(self._received) > RECEIVED and self._transport is not None:
+                self._transport.pause_reading()
+        self._wake()
 
     @override
     def eof_received(self) -> bool:
         """See `asyncio.BufferedProtocol`. The client may still want to read."""
         self.ended = True
-        if self._waiting is not None and not self._waiting.done():
-            self._waiting.set_result(b"")
+        self._wake()
         if self.listener is not None:
             self.listener.on_end()
         return True
@@ -106,8 +102,7 @@ class AsyncioTransport(asyncio.BufferedProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """See `asyncio.BaseProtocol`."""
         self.lost = True
-        if self._waiting is not None and not self._waiting.done():
-            self._waiting.set_exception(ConnectionResetError("the client has gone"))
+        self._wake()
         self._make_room()
         if self.listener is not None:
             self.listener.on_loss()
@@ -128,32 +123,33 @@ class AsyncioTransport(asyncio.BufferedProtocol):
 
     # What the session calls.
 
-    def receive(self) -> Awaitable[bytes]:
-        """See `Transport`. A future, since a coroutine would be one more frame for each idle connection."""
-        waiting: asyncio.Future[bytes] = self._loop.create_future()
-        if self._received:
-            data = bytes(self._received)
+    async def receive(self) -> bytes:
+        """See `Transport`."""
+        if self._received is None and not self.lost and not self.ended:
+            waiting = self._waiting = self._loop.create_future()
+            try:
+                await waiting
+            finally:
+                self._waiting = None
+        received = self._received
+        if received is not None:
             self._received = None
-            if len(data) > RECEIVED and self._transport is not None and not self.lost:
+            if len(received) > RECEIVED and self._transport is not None and not self.lost:
                 self._transport.resume_reading()
-            waiting.set_result(data)
-        elif self._interrupted:
-            self._interrupted = False
-            waiting.set_exception(Interrupted())
-        elif self.lost:
-            waiting.set_exception(ConnectionResetError("the client has gone"))
-        elif self.ended:
-            waiting.set_result(b"")
-        else:
-            self._waiting = waiting
-        return waiting
+            return bytes(received)
+        if self.lost:
+            raise ConnectionResetError("the client has gone")
+        if self.ended:
+            return b""
+        raise Interrupted
 
     def interrupt(self) -> None:
         """See `Transport`."""
+        self._wake()
+
+    def _wake(self) -> None:
         if self._waiting is not None and not self._waiting.done():
-            self._waiting.set_exception(Interrupted())
-        else:
-            self._interrupted = True
+            self._waiting.set_result(None)
 
     def send(self, data: bytes) -> Awaitable[None] | None:
         """See `Transport`."""

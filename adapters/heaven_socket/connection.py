@@ -48,6 +48,9 @@ _KEEP_ALIVE: Final[Field] = (b"connection", b"keep-alive")
 
 _PAGE: Final[Fields] = [(b"content-type", b"text/plain; charset=utf-8"), (b"x-content-type-options", b"nosniff")]
 
+# Bytes of a body that are handed out at a time, where it comes in many small chunks.
+_PIECE: Final = 64 * 1024
+
 # How far the response has come.
 _NO_REQUEST: Final = 0
 _AWAITED: Final = 1
@@ -77,8 +80,8 @@ class Connection:
     """
 
     __slots__ = (
-        "_begun", "_buffer", "_chunks", "_fast_lane", "_left", "_limits", "_searched", "_skipped", "_state", "_whole",
-        "ended", "head", "is_delimited", "keep_alive",
+        "_begun", "_buffer", "_chunks", "_error", "_fast_lane", "_left", "_limits", "_searched", "_skipped", "_state",
+        "_unsent", "_whole", "ended", "head", "is_delimited", "keep_alive",
     )  # fmt: skip
 
     def __init__(self, limits: Limits | None = None, *, fast_lane: bool = True) -> None:
@@ -91,7 +94,9 @@ class Connection:
         self._left = 0  # of the body, in bytes
         self._chunks: ChunkReader | None = None
         self._begun = False  # somebody has read of the body
+        self._error: RemoteProtocolError | None = None  # after which nothing can be read any more
         self._state = _NO_REQUEST
+        self._unsent: int | None = None  # of the body of the response, in bytes, where that is known
         self.head: RequestHead | None = None
         self.keep_alive: bool = True
         self.is_delimited: bool = True
@@ -138,6 +143,15 @@ class Connection:
         """
         if self._state != _NO_REQUEST:
             raise self._out_of_turn("next_head()", "call start_next_cycle() first")
+        if self._error is not None:
+            raise self._error
+        try:
+            return self._next_head()
+        except RemoteProtocolError as error:
+            self._fail(error)
+            raise
+
+    def _next_head(self) -> RequestHead | None:
         data = self._whole
         if data is not None:
             self._whole = None
@@ -166,20 +180,49 @@ class Connection:
                 self._left -= len(data)
                 return data
         else:
-            self._unpack()
-            piece = self._chunks.read(self._buffer)
-            if piece == b"":
-                self._chunks = None
+            piece = self._next_chunks(self._chunks)
             if piece is not None:
                 return piece
         if self.ended:
             raise ClientDisconnected("the client ended its sending before it had sent the whole request")
         return None
 
+    def _next_chunks(self, reader: ChunkReader) -> bytes | None:
+        """All that has come of them, as one piece: a client could send a byte in each."""
+        if self._error is not None:
+            raise self._error
+        self._unpack()
+        pieces: list[bytes] = []
+        size = 0
+        piece: bytes | None = None
+        try:
+            while size < _PIECE:
+                piece = reader.read(self._buffer)
+                if not piece:
+                    break
+                pieces.append(piece)
+                size += len(piece)
+        except RemoteProtocolError as error:
+            self._fail(error)
+            if not pieces:
+                raise
+            # What comes before it is as it should be; the next call raises.
+        if pieces:
+            return b"".join(pieces)
+        if piece == b"":
+            self._chunks = None
+        return piece
+
+    def _fail(self, error: RemoteProtocolError) -> None:
+        self._error = error
+        self.keep_alive = False
+
     def send_head(
         self, status: int, fields: Fields, length: int | None, close: bool = False, server: Fields = ()
     ) -> bytes:
         """The head of the response. `length`: of the body that follows, in bytes, `None` where nobody knows.
+
+        What `fields` say of it, Content-Length, has to be the same; it is not added.
 
         `server` are the fields of the server's own, Date for one. `close` asks for the end of the connection; so do the
         client, a body of unknown length to HTTP/1.0, and the body of a request that nobody has read and that is large.
@@ -205,27 +248,45 @@ class Connection:
             lines.append(_KEEP_ALIVE)
         written = write_head(status, lines)
         self._state = state
+        self._unsent = length
         return written
 
     def send_body(self, chunks: Sequence[bytes]) -> bytes:
-        """These chunks, framed each by itself. Raises `LocalProtocolError`."""
+        """These chunks, framed each by itself.
+
+        Raises `LocalProtocolError`, also where they are more than the head has said.
+        """
         if self._state == _CHUNKING:
-            return b"".join(map(write_chunk, chunks))
+            return b"".join([write_chunk(chunk) for chunk in chunks])
         if self._state != _SENDING:
             raise self._out_of_turn("send_body()", "send a head first")
-        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        self.count_sent(len(data))
+        return data
+
+    def count_sent(self, size: int) -> None:
+        """Count bytes of a body that you send by another way, a file by its descriptor say.
+
+        Raises `LocalProtocolError` where they are more than the head has said.
+        """
+        if self._unsent is not None:
+            self._unsent -= size
+            if self._unsent < 0:
+                raise self._out_of_turn("send_body()", "the body has more bytes than its head has said")
 
     def send_end(self) -> bytes:
-        """What ends a body. Raises `LocalProtocolError`."""
+        """What ends a body. Raises `LocalProtocolError`, also where less was sent than the head has said."""
         if self._state != _CHUNKING and self._state != _SENDING:
             raise self._out_of_turn("send_end()", "send a head first")
+        if self._unsent:
+            raise self._out_of_turn("send_end()", f"{self._unsent} bytes of what the head has said are missing")
         chunking = self._state == _CHUNKING
         self._state = _SENT
         return LAST_CHUNK if chunking else b""
 
     def start_next_cycle(self) -> None:
         """Go on to the next request. Raises `LocalProtocolError` before both bodies have come to their end."""
-        if self._state != _SENT or not self.is_read or not self.keep_alive:
+        if self._state != _SENT or not self.is_read or not self.keep_alive or self._error is not None:
             raise self._out_of_turn(
                 "start_next_cycle()",
                 "first the response has to end, the request to be read, and the connection to last",
@@ -243,7 +304,7 @@ class Connection:
         if self._state > _AWAITED:
             return b""
         self._state = _SENT
-        page = f"{error}\n".encode("ascii", "replace")
+        page = f"{error}\n".encode()
         fields = [*_PAGE, (b"content-length", b"%d" % len(page)), *server, _CLOSE]
         return write_head(error.status, fields) + page
 
@@ -287,10 +348,10 @@ class Connection:
             self._whole = None
 
     def _is_to_be_read(self, head: RequestHead) -> bool:
-        """Whether what is left of the body will be read: somebody has begun, or it is small and on its way."""
-        if self._begun:
-            return True
-        return not (head.expects and not self.buffered) and head.length is not None and self._left <= DRAINED
+        """Whether what is left of the body will be read or dropped: it is little, and on its way."""
+        if head.expects and not self._begun and not self.buffered:
+            return False
+        return head.length is not None and self._left <= DRAINED
 
     def _out_of_turn(self, call: str, instead: str) -> LocalProtocolError:
         return LocalProtocolError(f"{call} out of turn: {_STATES[self._state]}; {instead}")

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final, TypeAlias, final
 
-from heaven_core.http.grammar import LIST_ELEMENT, PARAMETER
+from heaven_core.http.grammar import LIST_ELEMENT
 from heaven_core.http.headers import Fields, find_values
 
 __all__ = ["Address", "Proxies"]
 
 Address: TypeAlias = tuple[str, int]
 _Network: TypeAlias = IPv4Network | IPv6Network
+_TEXT: Final = r'(?:[!#$%&\'*+.^_`|~0-9A-Za-z:\[\]-]+|"[^"\\]*")'
+_PAIR: Final = re.compile(rf"([!#$%&'*+.^_`|~0-9A-Za-z-]+)=({_TEXT})")
+_ELEMENT: Final = rf"{_PAIR.pattern}(?:[ \t]*;[ \t]*{_PAIR.pattern})*"
+_FORWARDED: Final = re.compile(rf"[ \t]*{_ELEMENT}(?:[ \t]*,[ \t]*{_ELEMENT})*[ \t]*")
 _SCHEMES: Final = frozenset({"http", "https"})
 
 
@@ -69,14 +74,16 @@ class Proxies:
 
 
 def _forwarded(fields: Fields) -> list[tuple[Address | None, str | None]]:
-    """RFC 7239 §4: what each proxy has said, from the first to the last."""
+    """RFC 7239 §4: what each proxy has said, from the first to the last.
+
+    Nothing where it is malformed: a quote that the client has left open would swallow what the proxies have added.
+    """
     steps: list[tuple[Address | None, str | None]] = []
     for value in find_values(fields, "forwarded"):
+        if _FORWARDED.fullmatch(value) is None:
+            return []
         for element in LIST_ELEMENT.findall(value):
-            said: dict[str, str] = {}
-            for parameter in PARAMETER.findall(element):
-                name, _, text = parameter.partition("=")
-                said[name.strip().lower()] = text.strip().strip('"')
+            said = {name.lower(): text.strip('"') for name, text in _PAIR.findall(element)}
             if said:
                 scheme = said.get("proto", "").lower()
                 steps.append((_node(said.get("for", "")), scheme if scheme in _SCHEMES else None))

@@ -16,6 +16,7 @@ from heaven_socket.limits import Limits
 __all__ = ["judge_head", "judge_start"]
 
 _REQUEST_LINE: Final = re.compile(rb"([^ \r\n]*) ([^ \r\n]*) HTTP/([0-9])\.([0-9])\r?\n")
+_FOLDED: Final = re.compile(rb"\n[ \t]")
 # What a request line has beside its target.
 _BESIDE_TARGET: Final = 64
 # RFC 9110 §5.5: h11 refuses NUL, CR and LF only.
@@ -57,6 +58,8 @@ def judge_head(data: bytes, limits: Limits) -> RequestHead:
             raise RemoteProtocolError(f"the target of the request is longer than {limits.target_size} bytes", 414)
     if len(data) > limits.head_size:
         raise _too_large(limits)
+    if _FOLDED.search(data) is not None:
+        raise RemoteProtocolError("a field of the request is folded over several lines (RFC 9112 §5.2)")
     request = _read(data, limits)
     fields = list(request.headers)
     if len(fields) > limits.fields:

@@ -86,11 +86,13 @@ class Service:
         self._connections.discard(connection)
         if self._emptied is not None and not self._connections:
             self._emptied.set()
+            self._emptied = None
 
     async def until_no_connection(self) -> None:
         """Wait until all connections are closed."""
-        if self._connections:
-            self._emptied = anyio.Event()
+        while self._connections:
+            if self._emptied is None:
+                self._emptied = anyio.Event()
             await self._emptied.wait()
 
     def stop(self) -> None:

@@ -104,8 +104,8 @@ class Session:
         reset = True
         try:
             reset = await self._serve()
-        except (OSError, Interrupted):
-            pass  # the client has gone, or has taken too long
+        except OSError:
+            pass  # the client has gone
         except Exception:
             ERROR_LOG.exception("a connection was given up")
         finally:
@@ -114,8 +114,8 @@ class Session:
                 await self._transport.close(reset)
 
     def stop(self) -> None:
-        """See `Stoppable`."""
-        if self._doing == _IDLE and not self._connection.buffered:
+        """See `Stoppable`. One that waits for a request is woken; any other looks by itself."""
+        if self._doing == _IDLE:
             self._transport.interrupt()
 
     async def _serve(self) -> bool:
@@ -129,7 +129,10 @@ class Session:
             except RemoteProtocolError as error:
                 return await self._refuse(error)
             if head is None:
+                await self._transport.flush()  # a slow client may still be taking the last response
                 return False
+            if self._requests and connection.buffered:
+                await checkpoint()  # whoever sends many requests at once does not keep others from their turn
             self._doing = _ANSWERING
             self._requests += 1
             if self._requests >= most:
@@ -147,10 +150,6 @@ class Session:
                 await self._linger()
                 return False
             connection.start_next_cycle()
-            self._doing = _IDLE
-            if self._service.stopping and not connection.buffered:
-                await self._linger()
-                return False
 
     async def _receive_head(self) -> RequestHead | None:
         """The next head, `None` where none comes any more. Raises `RemoteProtocolError`."""
@@ -162,10 +161,11 @@ class Session:
         if connection.buffered or not self._requests:
             limit = limits.head_time
             self._doing = _HEAD if connection.buffered else _IDLE
+        self._timed_out = False
         if limit is not None:
             timers.set(limit, self)
         try:
-            while not connection.ended:
+            while not connection.ended and not (self._doing == _IDLE and self._service.stopping):
                 if self._receiving:
                     await self._until_received()  # by a watch that has been cancelled, and has not heard of it yet
                 else:
@@ -180,7 +180,7 @@ class Session:
                         limit = limits.head_time
                         self._set_timer(limit)
         except Interrupted:
-            if self._timed_out and self._doing == _HEAD:
+            if self._doing == _HEAD:
                 raise RemoteProtocolError(f"the head of the request took longer than {limit:g} s", 408) from None
         finally:
             if limit is not None:
@@ -188,6 +188,7 @@ class Session:
         return None
 
     def _set_timer(self, limit: float | None) -> None:
+        self._timed_out = False  # by an earlier one, which was over when what it was for had just come
         if limit is not None:
             self._service.timers.set(limit, self)
 
@@ -241,8 +242,8 @@ class Session:
         while not connection.is_read and dropped <= DRAINED:
             try:
                 dropped += len(await self.read_piece())
-            except ClientError:
-                return False
+            except (ClientError, ClientDisconnected):
+                return False  # the response has gone, whatever the client does with the rest of its request
         return connection.is_read
 
     async def _linger(self) -> None:
@@ -266,13 +267,17 @@ class Session:
     async def read_piece(self) -> bytes:
         """The next piece of the body. Raises `ClientDisconnected` and `ClientError`."""
         connection = self._connection
-        if connection.awaits_continue:
-            sending = self._transport.send(CONTINUE)
-            if sending is not None:
-                await sending
         try:
+            if connection.awaits_continue:
+                sending = self._transport.send(CONTINUE)
+                if sending is not None:
+                    await sending
             piece = connection.next_piece()
             return self._take(await self._receive_piece() if piece is None else piece)
+        except ClientDisconnected:
+            raise
+        except OSError as error:
+            raise ClientDisconnected("the client went away before it had sent the whole request") from error
         except RemoteProtocolError as error:
             connection.keep_alive = False
             refusal = ClientError(str(error))
@@ -287,28 +292,31 @@ class Session:
             self._set_timer(limits.body_time)
             try:
                 await self._pump()
-            except OSError as error:
-                raise ClientDisconnected("the client went away before it had sent the whole request") from error
             finally:
                 self._clear_timer(limits.body_time)
-            if self._timed_out:
-                raise RemoteProtocolError(f"nothing of the body has come for {limits.body_time} s", 408)
             self._waited += monotonic() - began
             piece = connection.next_piece()
+            if piece is None and self._timed_out:
+                raise RemoteProtocolError(f"nothing of the body has come for {limits.body_time} s", 408)
+            # Also where no byte of the body has come, but of what is around it: a size, a trailer.
+            self._check_rate(len(piece or b""))
             if piece is not None:
                 return piece
 
-    def _take(self, piece: bytes) -> bytes:
-        """Count a piece of the body. Raises `RemoteProtocolError` where they come too slowly."""
+    def _check_rate(self, more: int) -> None:
+        """Raise `RemoteProtocolError` where the body, with so many bytes more, has come too slowly."""
         limits = self._service.limits
+        if limits.body_rate is None or self._waited <= limits.body_grace:
+            return
+        if self._taken + more < limits.body_rate * (self._waited - limits.body_grace):
+            raise RemoteProtocolError(f"the body comes at less than {limits.body_rate:g} bytes a second", 408)
+
+    def _take(self, piece: bytes) -> bytes:
+        """Count a piece of the body."""
         self._taken += len(piece)
         if self._room is not None:
             self._room.set()
             self._room = None
-        if piece and limits.body_rate is not None and self._waited > limits.body_grace:
-            wanted = limits.body_rate * (self._waited - limits.body_grace)
-            if self._taken < wanted:
-                raise RemoteProtocolError(f"the body comes at less than {limits.body_rate:g} bytes a second", 408)
         return piece
 
     async def _pump(self) -> None:
@@ -429,6 +437,7 @@ class Session:
             self._body_bytes += part.sent
             raise
         self._body_bytes += sent
+        self._connection.count_sent(sent)
         return sent
 
     def reset(self) -> None:

@@ -27,13 +27,12 @@ _GONE: Final = (BrokenResourceError, ClosedResourceError, BusyResourceError)
 class StreamTransport:
     """See `Transport`. What is special about a stream stays with it, so files are read and not sent by the kernel."""
 
-    __slots__ = ("_interrupted", "_scope", "_send_time", "_sending", "_stream", "_timers", "_unsent", "ended", "lost")
+    __slots__ = ("_scope", "_send_time", "_sending", "_stream", "_timers", "_unsent", "ended", "lost")
 
     def __init__(self, stream: ByteStream, timers: Timers, send_time: float | None) -> None:
         self._stream: Final = stream
         self._timers: Final = timers
         self._send_time: Final = send_time
-        self._interrupted = False
         self._scope: anyio.CancelScope | None = None
         self._sending: anyio.CancelScope | None = None
         self._unsent = 0  # when that began
@@ -52,9 +51,6 @@ class StreamTransport:
 
     async def receive(self) -> bytes:
         """See `Transport`."""
-        if self._interrupted:
-            self._interrupted = False
-            raise Interrupted
         if self.ended:
             return b""
         try:
@@ -71,12 +67,10 @@ class StreamTransport:
             raise
         finally:
             self._scope = None
-        self._interrupted = False
         raise Interrupted
 
     def interrupt(self) -> None:
         """See `Transport`."""
-        self._interrupted = True
         if self._scope is not None:
             self._scope.cancel()
 

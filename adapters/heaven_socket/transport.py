@@ -59,12 +59,15 @@ class Transport(Protocol):
         """See above."""
         ...
 
-    def receive(self) -> Awaitable[bytes]:
-        """What has come, `b""` once the client has ended its sending. Raises `Interrupted`."""
+    async def receive(self) -> bytes:
+        """What has come, `b""` once the client has ended its sending. Raises `Interrupted`.
+
+        Cancelled, it loses nothing: what has come is there for the next one.
+        """
         ...
 
     def interrupt(self) -> None:
-        """Have the one who receives, or the next one, raise `Interrupted`."""
+        """Have the one who receives raise `Interrupted`, if there is one and nothing has come for it."""
         ...
 
     def send(self, data: bytes) -> Awaitable[None] | None:

@@ -46,32 +46,31 @@ class TrioTransport:
 
     async def receive(self) -> bytes:
         """See `Transport`."""
-        while True:
-            self._receiving = True
-            try:
-                # First this, since it is also what lets others have their turn.
-                if self._interrupted:
-                    await checkpoint()
-                else:
+        self._interrupted = False
+        self._receiving = True
+        try:
+            while True:
+                try:
+                    # First this, since it is also what lets others have their turn.
                     await wait_readable(self._socket)
-                return self._socket.recv(RECEIVED)
-            except trio.ClosedResourceError:
-                if self.lost:
-                    raise ConnectionResetError("the client has gone") from None
-            except BlockingIOError:
-                if self._interrupted:
-                    self._interrupted = False
-                    raise Interrupted from None
-            except OSError:
-                self.lost = True
-                raise
-            finally:
-                self._receiving = False
+                    return self._socket.recv(RECEIVED)
+                except trio.ClosedResourceError:
+                    if self.lost:
+                        raise ConnectionResetError("the client has gone") from None
+                    if self._interrupted:
+                        raise Interrupted from None
+                except BlockingIOError:
+                    pass
+                except OSError:
+                    self.lost = True
+                    raise
+        finally:
+            self._receiving = False
 
     def interrupt(self) -> None:
         """See `Transport`."""
-        self._interrupted = True
         if self._receiving:
+            self._interrupted = True
             notify_closing(self._socket)
 
     def send(self, data: bytes) -> Awaitable[None] | None:

@@ -79,6 +79,7 @@ BAD_HEADS: Final = (
     Bad("control-character-in-a-value", _head(b"GET / HTTP/1.1", b"X-A: b\x01c")),
     Bad("delete-in-a-value", _head(b"GET / HTTP/1.1", b"X-A: b\x7fc")),
     Bad("bare-cr-in-a-value", _head(b"GET / HTTP/1.1", b"X-A: b\rc")),
+    Bad("folded-field", _head(b"GET / HTTP/1.1", b"X-A: b", b" c")),
     Bad("first-field-is-folded", b"GET / HTTP/1.1\r\n Host: test\r\n\r\n"),
     Bad("too-many-fields", _head(b"GET / HTTP/1.1", *[b"X-%d: y" % number for number in range(200)]), 431),
     Bad("over-long-head", _head(b"GET / HTTP/1.1", b"X-A: " + b"y" * 70_000), 431),

@@ -238,6 +238,39 @@ def test_an_end_in_the_middle_of_a_body(framing: bytes) -> None:
             connection.next_piece()
 
 
+@each_lane
+def test_after_a_refusal_nothing_can_be_read_any_more(fast_lane: bool) -> None:
+    """What follows it on the connection is nobody's request, whoever asks again."""
+    connection = Connection(fast_lane=fast_lane)
+    connection.receive_data(b"GET / HTTP/1.1\r\nHost: a b\r\n\r\nGET /next HTTP/1.1\r\nHost: test\r\n\r\n")
+    for _ in range(2):
+        with pytest.raises(RemoteProtocolError):
+            connection.next_head()
+    assert not connection.keep_alive
+
+
+def test_after_a_bad_chunk_nothing_can_be_read_any_more() -> None:
+    """But what came before it is handed out."""
+    connection = asked(b"POST / HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n1\r\nb\r\nx\r\n")
+    assert connection.next_piece() == b"ab"
+    for _ in range(2):
+        with pytest.raises(RemoteProtocolError):
+            connection.next_piece()
+    connection.send_head(400, [], 0)
+    connection.send_end()
+    assert not connection.keep_alive
+    with pytest.raises(LocalProtocolError):
+        connection.start_next_cycle()
+
+
+def test_many_small_chunks_are_one_piece() -> None:
+    connection = asked(b"POST / HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1\r\na\r\n" * 1000)
+    assert connection.next_piece() == b"a" * 1000
+    connection.receive_data(b"0\r\n\r\n")
+    assert connection.next_piece() == b""
+    assert connection.is_read
+
+
 # Responses
 
 
@@ -346,15 +379,16 @@ def test_whoever_answers_without_the_body_ends_the_connection() -> None:
         (b"Content-Length: 3", False, True),
         (b"Content-Length: 65536", False, True),
         (b"Content-Length: 65537", False, False),
-        (b"Content-Length: 65537", True, True),
+        (b"Content-Length: 65537", True, False),
+        (b"Content-Length: 3", True, True),
         (b"Transfer-Encoding: chunked", False, False),
-        (b"Transfer-Encoding: chunked", True, True),
+        (b"Transfer-Encoding: chunked", True, False),
     ],
 )
-def test_a_large_body_that_nobody_has_begun_to_read_ends_the_connection(
+def test_a_large_body_that_is_not_read_to_its_end_ends_the_connection(
     framing: bytes, begun: bool, keep_alive: bool
 ) -> None:
-    """To read what nobody wants costs both more than a new connection."""
+    """To read what nobody wants costs both more than a new connection; and the head has to say so (RFC 9112 §9.6)."""
     connection = asked(b"POST / HTTP/1.1\r\nHost: test\r\n%s\r\n\r\n" % framing)
     if begun:
         assert connection.next_piece() is None
@@ -386,6 +420,24 @@ def test_what_is_called_out_of_turn() -> None:
     connection.send_end()
     with pytest.raises(LocalProtocolError, match="the request to be read"):
         connection.start_next_cycle()
+
+
+def test_a_body_of_another_length_than_its_head_has_said() -> None:
+    """It would put the next response out of step (RFC 9112 §6.3)."""
+    connection = asked()
+    connection.send_head(200, [(b"content-length", b"3")], 3)
+    connection.send_body([b"ab"])
+    with pytest.raises(LocalProtocolError, match="1 bytes of what the head has said are missing"):
+        connection.send_end()
+    with pytest.raises(LocalProtocolError, match="more bytes than its head has said"):
+        connection.send_body([b"cd"])
+
+
+def test_a_body_that_goes_by_another_way_counts() -> None:
+    connection = asked()
+    connection.send_head(200, [(b"content-length", b"3")], 3)
+    connection.count_sent(3)
+    assert connection.send_end() == b""
 
 
 def test_what_would_forge_a_line_is_refused() -> None:

@@ -38,6 +38,9 @@ def kind() -> None:
         ([("forwarded", "for=6.6.6.6, for=192.0.2.1;proto=https")], (("192.0.2.1", 0), "https")),
         ([("forwarded", "for=192.0.2.1, for=10.1.1.1;by=x")], (("192.0.2.1", 0), "http")),
         ([("forwarded", "for=unknown")], (PROXY, "http")),
+        # A quote that is left open would swallow what the proxy adds.
+        ([("forwarded", 'for=6.6.6.6;x=", for=192.0.2.1')], (PROXY, "http")),
+        ([("forwarded", "garbage, for=192.0.2.1")], (PROXY, "http")),
         ([("forwarded", 'for="_hidden"')], (PROXY, "http")),
     ],
 )
