@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import Sequence
 from ctypes import CDLL
-from types import FrameType
 from typing import Final, final
 
 import click
@@ -20,32 +19,46 @@ __all__ = ["run_workers"]
 _LEAST_LIFE: Final = 1.0
 _FIRST_INHERITED: Final = 3  # sd_listen_fds(3)
 _PR_SET_PDEATHSIG: Final = 1  # prctl(2)
+# What this process waits for. They are blocked, and never interrupt anything: no signal falls between two lines.
+_ENDS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+_WAITED_FOR: Final = (*_ENDS, signal.SIGCHLD)
 
 
 def run_workers(count: int, listening: Sequence[socket.socket], arguments: Sequence[str]) -> int:
     """Run `count` times what the command `arguments` serves, each with these sockets; the exit status of it all.
 
-    A worker that dies is replaced. A signal is handed on to all of them, and a second one, too; this returns when all
-    have ended.
+    A worker that dies is replaced. SIGTERM, SIGINT and SIGHUP end all of them in order, a second one at once; this
+    returns when all have ended.
     """
-    workers = _Workers(listening, arguments)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, workers.end)
-    for _ in range(count):
-        workers.begin()
-    return workers.wait()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _WAITED_FOR)
+    try:
+        workers = _Workers(listening, arguments)
+        for _ in range(count):
+            workers.begin()
+        while workers.any:
+            if signal.sigwait(_WAITED_FOR) == signal.SIGCHLD:
+                workers.reap()
+            else:
+                workers.end()
+        return workers.status
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @final
 class _Workers:
-    __slots__ = ("_arguments", "_began", "_ending", "_listening", "_status")
+    __slots__ = ("_arguments", "_began", "_ending", "_listening", "status")
 
     def __init__(self, listening: Sequence[socket.socket], arguments: Sequence[str]) -> None:
         self._listening: Final = listening
         self._arguments: Final = arguments
         self._began: Final[dict[int, float]] = {}
         self._ending = False
-        self._status = 0
+        self.status: int = 0
+
+    @property
+    def any(self) -> bool:
+        return bool(self._began)
 
     def begin(self) -> None:
         parent = os.getpid()
@@ -54,32 +67,36 @@ class _Workers:
             self._become_worker(parent)
         self._began[pid] = time.monotonic()
 
-    def end(self, number: int, frame: FrameType | None) -> None:
+    def end(self) -> None:
         self._ending = True
-        for pid in self._began:
+        for pid in self._began:  # none of which has been waited for, so that each number is still its own
             os.kill(pid, signal.SIGTERM)
 
-    def wait(self) -> int:
-        while self._began:
-            pid, status = os.wait()
-            began = self._began.pop(pid, None)
-            if began is None:
-                continue
-            code = os.waitstatus_to_exitcode(status)
-            if self._ending:
-                self._status = self._status or (0 if code == 0 else 1)
-            elif time.monotonic() - began < _LEAST_LIFE:
-                click.echo(f"a worker ended at once, with {code}: giving up", err=True)
-                self._status = 1
-                self.end(signal.SIGTERM, None)
-            else:
-                click.echo(f"worker {pid} has ended with {code}: another takes its place", err=True)
-                self.begin()
-        return self._status
+    def reap(self) -> None:
+        """See to those that have ended: one signal may stand for several."""
+        for pid in list(self._began):
+            ended, status = os.waitpid(pid, os.WNOHANG)
+            if ended:
+                self._see_to(pid, os.waitstatus_to_exitcode(status))
+
+    def _see_to(self, pid: int, code: int) -> None:
+        began = self._began.pop(pid)
+        if self._ending:
+            # One that had not begun to serve yet is ended by the signal itself.
+            if code not in (0, -signal.SIGTERM):
+                self.status = 1
+        elif time.monotonic() - began < _LEAST_LIFE:
+            click.echo(f"a worker ended at once, with {code}: giving up", err=True)
+            self.status = 1
+            self.end()
+        else:
+            click.echo(f"worker {pid} has ended with {code}: another takes its place", err=True)
+            self.begin()
 
     def _become_worker(self, parent: int) -> None:
         try:
             os.setsid()  # Ctrl+C in a terminal is for the one who looks after them
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _WAITED_FOR)
             _end_with(parent)
             copies = [os.dup(one.fileno()) for one in self._listening]
             for place, copy in enumerate(copies, _FIRST_INHERITED):
@@ -91,6 +108,8 @@ class _Workers:
             os.execv(  # noqa: S606  # no shell is wanted
                 sys.executable, [sys.executable, "-m", "heaven_cli", *self._arguments]
             )
+        except OSError as error:
+            click.echo(f"a worker can't begin: {error}", err=True)
         finally:  # nothing of this process may go on twice
             os._exit(1)
 

@@ -19,6 +19,13 @@ __all__ = ["AsyncioTasks", "Home", "SocketAddress", "TrioTasks", "accept"]
 _AT_ONCE: Final = 64
 # Seconds to wait where the process or the machine has no descriptor, or no memory, for one more.
 _PAUSE: Final = 0.1
+# accept(2): the client has gone before it was accepted, or its network has.
+_GONE: Final = frozenset(
+    {
+        errno.ECONNABORTED, errno.EPROTO, errno.EPERM, errno.ENETDOWN, errno.ENOPROTOOPT, errno.EHOSTDOWN,
+        errno.EHOSTUNREACH, errno.EOPNOTSUPP, errno.ENETUNREACH, errno.EINTR,
+    }
+)  # fmt: skip
 _NO_ROOM: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 SocketAddress: TypeAlias = tuple[str, int] | tuple[str, int, int, int] | str | None
@@ -141,9 +148,11 @@ async def accept(listener: socket.socket, home: Home, most: int, serve: _Serve) 
             except BlockingIOError:
                 break
             except OSError as error:
-                if error.errno not in _NO_ROOM:
-                    continue  # the client has gone before it was accepted
+                if error.errno in _GONE:
+                    continue
                 ERROR_LOG.error("no connection can be accepted: %s", error)
+                if error.errno not in _NO_ROOM:
+                    return  # of this listener there never will be another
                 await anyio.sleep(_PAUSE)
                 break
             home.begin(serve(connected, address))

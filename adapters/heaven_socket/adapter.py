@@ -25,13 +25,17 @@ from heaven_socket.accepting import AsyncioTasks, Home, SocketAddress, TrioTasks
 from heaven_socket.asyncio_transport import AsyncioTransport
 from heaven_socket.forwarded import Address, Proxies
 from heaven_socket.limits import Limits
-from heaven_socket.listening import check_listeners, close_listeners, describe, inherited_sockets, listen_on
+from heaven_socket.listening import check_listeners, close_listeners, describe, inherited_sockets, is_unix, listen_on
 from heaven_socket.service import ERROR_LOG, Service
-from heaven_socket.session import Session
+from heaven_socket.session import Session, name_of
 from heaven_socket.stop_signals import heard_once
 from heaven_socket.stream_transport import StreamTransport
 
 __all__ = ["SocketAdapter"]
+
+
+# Seconds after which connections that were cancelled are cancelled again.
+_AGAIN: Final = 1.0
 
 
 @final
@@ -183,7 +187,7 @@ class SocketAdapter:
         task_status: TaskStatus[list[str]],
     ) -> None:
         async with anyio.create_task_group() as group:
-            service = self._service()
+            service = self._begin_service()
             home: Home = AsyncioTasks() if on_asyncio() else TrioTasks(group)
             serve = partial(_serve_socket, service) if tls is None else partial(_serve_tls, service, tls)
             try:
@@ -198,9 +202,12 @@ class SocketAdapter:
                 close_listeners(sockets)
                 await self._end(service, home)
             finally:
-                home.cancel()
-                with anyio.CancelScope(shield=True):
-                    await home.until_fewer(1)
+                service.stop()
+                while home.count:  # a handler may swallow one cancellation
+                    home.cancel()
+                    with anyio.move_on_after(_AGAIN, shield=True):
+                        await home.until_fewer(1)
+                del self._services[running_loop()]
                 group.cancel_scope.cancel()
 
     async def _end(self, service: Service, home: Home) -> None:
@@ -224,7 +231,7 @@ class SocketAdapter:
 
     async def _run(self, leave: anyio.Event, *, task_status: TaskStatus[Service]) -> None:
         async def serving() -> None:
-            service = self._services[running_loop()] = self._service()
+            service = self._begin_service()
             task_status.started(service)
             try:
                 await leave.wait()
@@ -236,6 +243,12 @@ class SocketAdapter:
 
     async def _serve_one(self, stream: ByteStream) -> None:
         await _serve_stream(self._service(), stream)
+
+    def _begin_service(self) -> Service:
+        if running_loop() in self._services:
+            raise RuntimeError("this adapter serves in this event loop already: make another SocketAdapter")
+        service = self._services[running_loop()] = self._service()
+        return service
 
     def _service(self) -> Service:
         return Service(
@@ -267,16 +280,37 @@ async def _serve_socket(service: Service, connected: socket.socket, address: Soc
 async def _serve_tls(service: Service, tls: ssl.SSLContext, connected: socket.socket, address: SocketAddress) -> None:
     client, server = _prepare(connected, address)
     plain = await SocketStream.from_socket(connected)
+    stream: TLSStream | None = None
     try:
-        with anyio.fail_after(service.limits.head_time):
-            stream = await TLSStream.wrap(plain, server_side=True, ssl_context=tls)
+        with anyio.move_on_after(service.limits.head_time) as scope:
+            handshake = _Handshake(scope)
+            service.join(handshake)
+            try:
+                stream = await TLSStream.wrap(plain, server_side=True, ssl_context=tls)
+            finally:
+                service.leave(handshake)
     except (OSError, anyio.BrokenResourceError, anyio.EndOfStream) as error:
-        ERROR_LOG.info("%s: no TLS: %s", client, str(error) or type(error).__name__)
-        await anyio.aclose_forcefully(plain)
-        return
-    await Session(
-        service, StreamTransport(stream, service.timers, service.limits.send_time), client, server, "https"
-    ).run()
+        ERROR_LOG.info("%s: no TLS: %s", name_of(client), str(error) or type(error).__name__)
+    finally:
+        if stream is None:
+            with anyio.CancelScope(shield=True):
+                await anyio.aclose_forcefully(plain)
+    if stream is not None:
+        transport = StreamTransport(stream, service.timers, service.limits.send_time)
+        await Session(service, transport, client, server, "https").run()
+
+
+@final
+class _Handshake:
+    """One that is under way; see `Stoppable`."""
+
+    __slots__ = ("_scope",)
+
+    def __init__(self, scope: anyio.CancelScope) -> None:
+        self._scope: Final = scope
+
+    def stop(self) -> None:
+        self._scope.cancel()
 
 
 async def _serve_stream(service: Service, stream: ByteStream) -> None:
@@ -288,7 +322,7 @@ async def _serve_stream(service: Service, stream: ByteStream) -> None:
 
 
 def _prepare(connected: socket.socket, address: SocketAddress) -> tuple[Address | None, tuple[str, int | None] | None]:
-    if connected.family != socket.AF_UNIX:
+    if not is_unix(connected):
         # What is written is whole: waiting for more would only hold it up.
         connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return _client(address), _server(connected.getsockname())

@@ -168,7 +168,10 @@ class AsyncioTransport(asyncio.BufferedProtocol):
         await self.flush()
         if self._duplicate < 0:
             # An event loop refuses to watch the descriptor of a transport of its own for anybody else.
-            self._duplicate = os.dup(self._socket.fileno())
+            try:
+                self._duplicate = os.dup(self._socket.fileno())
+            except OSError:
+                return 0  # no descriptor is left: it is read
         return await send_range(self._duplicate, fd, offset, count, self._until_writable)
 
     def confirm(self) -> Awaitable[bool]:
@@ -199,19 +202,19 @@ class AsyncioTransport(asyncio.BufferedProtocol):
 
     async def close(self, reset: bool = False) -> None:
         """See `Transport`."""
-        transport = self._transport
+        transport, self._transport = self._transport, None
         self.listener = None
-        if transport is not None:
-            if not self.lost:
+        try:
+            if transport is not None and not self.lost:
                 if reset:
                     reset_on_close(self._socket)
                 self._closed = self._loop.create_future()
                 transport.abort()
                 await self._closed
-            self._transport = None
-        if self._duplicate >= 0:
-            os.close(self._duplicate)
-            self._duplicate = -1
+        finally:
+            if self._duplicate >= 0:
+                os.close(self._duplicate)
+                self._duplicate = -1
 
     def elapse(self) -> None:
         """See `Timed`: the client has taken nothing for as long as the limit says, or less than all."""

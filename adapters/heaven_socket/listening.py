@@ -6,13 +6,21 @@ import errno
 import os
 import socket
 import stat
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, MutableMapping, Sequence
 from typing import Final
 from weakref import WeakKeyDictionary
 
 import anyio
 
-__all__ = ["check_listeners", "close_listeners", "describe", "inherited_sockets", "listen_on", "listen_on_unix"]
+__all__ = [
+    "check_listeners",
+    "close_listeners",
+    "describe",
+    "inherited_sockets",
+    "is_unix",
+    "listen_on",
+    "listen_on_unix",
+]
 
 # sd_listen_fds(3): the first descriptor that systemd, or whoever acts as it, hands over.
 _FIRST_INHERITED: Final = 3
@@ -77,7 +85,7 @@ def listen_on_unix(path: str | os.PathLike[str], *, mode: int | None = None, bac
 
 
 def check_listeners(sockets: Sequence[socket.socket]) -> None:
-    """Raise `TypeError` or `ValueError` for what nobody can be served on."""
+    """Raise `TypeError` or `ValueError` for what nobody can be served on; have accepting wait for nobody."""
     if not sockets:
         raise ValueError("sockets= is empty: there is nothing to listen on")
     for one in sockets:
@@ -85,6 +93,7 @@ def check_listeners(sockets: Sequence[socket.socket]) -> None:
             raise TypeError(f"sockets= takes a list of sockets, as `await listen_on(...)` gives it, not {one!r}")
         if one.type != socket.SOCK_STREAM or not one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
             raise ValueError(f"a socket of sockets= does not listen: {one!r}")
+        one.setblocking(False)  # or accepting could hold everybody up
 
 
 def close_listeners(sockets: Iterable[socket.socket]) -> None:
@@ -96,22 +105,29 @@ def close_listeners(sockets: Iterable[socket.socket]) -> None:
         one.close()
 
 
-def inherited_sockets(environment: Mapping[str, str] = os.environ) -> list[socket.socket]:
+def inherited_sockets(environment: MutableMapping[str, str] = os.environ) -> list[socket.socket]:
     """The listening sockets that were handed to this process by LISTEN_FDS and LISTEN_PID, as systemd does.
 
-    None where they were meant for another process. Raises `ValueError` for one that is no listening stream socket.
+    None where they were meant for another process, and none the second time. Raises `ValueError` for one that is no
+    listening stream socket.
     """
     if environment.get("LISTEN_PID") != str(os.getpid()):
         return []
+    del environment["LISTEN_PID"]
     count = environment.get("LISTEN_FDS", "0")
     if not (count.isascii() and count.isdigit()):
         raise ValueError(f"LISTEN_FDS must be a number, not {count!r}")
     return [_inherited(fd) for fd in range(_FIRST_INHERITED, _FIRST_INHERITED + int(count))]
 
 
+def is_unix(one: socket.socket) -> bool:
+    """Whether it is a unix socket, which not every platform has."""
+    return one.family == getattr(socket, "AF_UNIX", None)
+
+
 def describe(one: socket.socket, scheme: str) -> str:
     """Where a socket listens, as something that can be typed into a browser, or as a path."""
-    if one.family == socket.AF_UNIX:
+    if is_unix(one):
         return f"unix:{one.getsockname()}"
     host, port = one.getsockname()[:2]
     return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
@@ -121,6 +137,7 @@ def _inherited(fd: int) -> socket.socket:
     os.set_inheritable(fd, False)
     one = socket.socket(fileno=fd)
     if one.type != socket.SOCK_STREAM or not one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+        one.detach()  # it is somebody else's, and not to be closed with this
         raise ValueError(f"descriptor {fd} of LISTEN_FDS is no stream socket that listens")
     one.setblocking(False)
     return one
@@ -133,6 +150,7 @@ def _remove_stale(name: str) -> None:
     except FileNotFoundError:
         return
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.setblocking(False)  # one whose backlog is full would have us wait
         try:
             probe.connect(name)
         except ConnectionRefusedError:

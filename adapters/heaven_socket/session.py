@@ -20,7 +20,7 @@ from heaven_socket.in_context import in_context
 from heaven_socket.service import ACCESS_LOG, ERROR_LOG, Service
 from heaven_socket.transport import RECEIVED, Interrupted, Transport
 
-__all__ = ["Session"]
+__all__ = ["Session", "name_of"]
 
 # What it is doing.
 _IDLE: Final = 0  # it waits for the first byte of a request
@@ -143,8 +143,10 @@ class Session:
                     return True
                 if not connection.is_delimited:
                     return True
-                # A plain close loses nothing of what was sent, and the client sees that it is not the end.
-                await self._linger()
+                # A plain close loses nothing of what was sent, and the client sees that it is not the end. One that
+                # takes nothing is not waited for any longer.
+                with anyio.move_on_after(self._service.limits.linger_time):
+                    await self._linger()
                 return False
             if not connection.keep_alive or not (connection.is_read or await self._drain()):
                 await self._linger()
@@ -228,7 +230,7 @@ class Session:
     async def _refuse(self, error: RemoteProtocolError) -> bool:
         """Tell the client of it. The connection ends then."""
         self._doing = _CLOSING
-        ERROR_LOG.info("%s: refused by %d: %s", self._name(self._client), error.status, error)
+        ERROR_LOG.info("%s: refused by %d: %s", name_of(self._client), error.status, error)
         sending = self._transport.send(self._connection.refuse(error, self._service.server_fields()))
         if sending is not None:
             await sending
@@ -449,7 +451,7 @@ class Session:
     def _log(self, head: RequestHead, client: Address | None, took: float) -> None:
         ACCESS_LOG.info(
             '%s "%s %s HTTP/%s" %s %d %.6f%s',
-            self._name(client),
+            name_of(client),
             head.method,
             head.target.decode("ascii", "backslashreplace"),
             head.http_version,
@@ -459,8 +461,9 @@ class Session:
             "" if self._ended and not self._broken else " broken off",
         )
 
-    @staticmethod
-    def _name(client: Address | None) -> str:
-        if client is None:
-            return "unix"
-        return f"[{client[0]}]:{client[1]}" if ":" in client[0] else f"{client[0]}:{client[1]}"
+
+def name_of(client: Address | None) -> str:
+    """How the logs call a client."""
+    if client is None:
+        return "unix"
+    return f"[{client[0]}]:{client[1]}" if ":" in client[0] else f"{client[0]}:{client[1]}"

@@ -57,8 +57,10 @@ async def send_range(
             sent += done
             if done == part:
                 await checkpoint()
-    except OSError:
+    except (ConnectionError, TimeoutError):
         raise SentPart(sent) from None
+    except OSError:
+        pass  # of the disk, or of a file system that can't: reading it says what it is
     return sent
 
 

@@ -99,7 +99,9 @@ class Running:
 
 
 @contextmanager
-def running(folder: Path, *arguments: str) -> Generator[Running]:
+def running(
+    folder: Path, *arguments: str, target: str = "served:app", begins: str = "serving on"
+) -> Generator[Running]:
     (folder / "served.py").write_text(APP)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port: int = free.getsockname()[1]
@@ -107,7 +109,7 @@ def running(folder: Path, *arguments: str) -> Generator[Running]:
     with log.open("wb") as output:
         process = subprocess.Popen(
             [
-                *(sys.executable, "-m", "heaven_cli", "serve", "served:app"),
+                *(sys.executable, "-m", "heaven_cli", "serve", target),
                 *("--adapter", "socket", "--port", str(port)),
                 *arguments,
             ],
@@ -119,7 +121,7 @@ def running(folder: Path, *arguments: str) -> Generator[Running]:
         )
     server = Running(process, port, log)
     try:
-        server.wait_for("serving on")
+        server.wait_for(begins)
         yield server
     finally:
         if process.poll() is None:
@@ -163,18 +165,47 @@ def test_the_first_signal_ends_it_in_order(backend: str, number: signal.Signals,
         assert sorted(printed[1:-1]) == ["closed", "deferred"]
 
 
+@pytest.mark.parametrize("path", ["/slow", "/busy"])
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_a_second_signal_ends_it_at_once(backend: str, tmp_path: Path) -> None:
+def test_a_second_signal_ends_it_at_once(backend: str, path: str, tmp_path: Path) -> None:
     """Also where a handler holds the event loop up."""
-    with running(tmp_path, "--backend", backend) as server, Raw(server.port) as waiting, Raw(server.port) as busy:
-        waiting.send(write_request("GET", "/slow"))
+    with running(tmp_path, "--backend", backend) as server, Raw(server.port) as waiting:
+        waiting.send(write_request("GET", path))
+        server.wait_for("begun")
+        until(lambda: ended_by_another_signal(server), "it to end")
+        assert server.wait() == -signal.SIGTERM
+    assert "left" not in server.output
+
+
+def ended_by_another_signal(server: Running) -> bool:
+    if server.process.poll() is None:
+        server.tell()
+        time.sleep(0.05)
+    return server.process.poll() is not None
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_signal_that_comes_twice_at_once_is_one(backend: str, tmp_path: Path) -> None:
+    """A service manager tells each process of a group, and whoever looks after the workers tells them, too."""
+    with running(tmp_path, "--backend", backend) as server, Raw(server.port) as slow:
+        slow.send(write_request("GET", "/slow"))
         server.wait_for("begun")
         server.tell()
-        until(lambda: refuses(server.port), "the listener to be closed")
         server.tell()
+        [answer] = read_answers(slow.read_until_closed(), ["GET"])
+        assert answer.text == "slow"
+        assert server.wait() == 0
+
+
+def test_a_startup_that_hangs_is_ended_by_the_second_signal(tmp_path: Path) -> None:
+    (tmp_path / "hanging.py").write_text(
+        "import asyncio\nfrom contextlib import asynccontextmanager\nfrom heaven_core import App\n"
+        "@asynccontextmanager\nasync def lifespan(app):\n    print('entering', flush=True)\n"
+        "    await asyncio.sleep(60)\n    yield\napp = App(lifespan=lifespan)\n"
+    )
+    with running(tmp_path, target="hanging:app", begins="entering") as server:
+        until(lambda: ended_by_another_signal(server), "it to end")
         assert server.wait() == -signal.SIGTERM
-        busy.close()
-    assert "left" not in server.output
 
 
 def refuses(port: int) -> bool:
@@ -197,6 +228,20 @@ def test_workers_share_the_sockets_and_one_that_dies_is_replaced(backend: str, t
         until(lambda: server.output.count("entered") == 3, "the next one to begin", seconds=PATIENCE)
         assert ask(server, "/text") != str(victim)
         server.tell(signal.SIGINT)
+        assert server.wait() == 0
+        assert server.output.count("left") == 2
+
+
+def test_workers_end_in_order_where_everybody_is_told(tmp_path: Path) -> None:
+    """As systemd does it: the workers hear it from the manager, and from the one who looks after them."""
+    with running(tmp_path, "--workers", "2") as server, Raw(server.port) as slow:
+        pids = {int(ask(server, "/text")) for _ in range(40)}
+        slow.send(write_request("GET", "/slow"))
+        server.wait_for("begun")
+        for pid in (*pids, server.process.pid):
+            os.kill(pid, signal.SIGTERM)
+        [answer] = read_answers(slow.read_until_closed(), ["GET"])
+        assert answer.text == "slow"
         assert server.wait() == 0
         assert server.output.count("left") == 2
 
