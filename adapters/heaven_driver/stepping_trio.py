@@ -150,17 +150,14 @@ class TrioStepper:
             self._group.start_soon(self._tick, self._ticking)
 
     async def _tick(self, ticking: Ticking) -> None:
-        again: float | None = math.inf
-
         async def performing() -> None:
-            nonlocal again
             again = await ticking.tick()
+            if again is None or self._outbox.peer.gone:
+                self.wake()
+            elif again < math.inf and self._ticking is not None:
+                self._set_timer(again)
 
         await self._do_beside(performing)
-        if again is None or self._outbox.peer.gone:
-            self.wake()
-        elif self._state == STEPPING and again < math.inf:
-            self._set_timer(again)
 
 
 async def _call(call: Callable[[], None]) -> None:

@@ -80,8 +80,7 @@ class SocketAdapter:
         max_deferred_waiting: int = MAX_WAITING,
         closing_limit: float = 5.0,
     ) -> None:
-        if not isinstance(app, App):
-            raise TypeError(f"a SocketAdapter serves a heaven_core.App, not a {type(app).__name__}")
+        _check("a SocketAdapter serves a heaven_core.App", app, App)
         proxies = Proxies(trusted_proxies, forwarded_header)
         self.app: Final = app
         self._limits: Final = Limits() if limits is None else limits
@@ -129,8 +128,8 @@ class SocketAdapter:
         Raises `OSError` where it can't listen, `TypeError` and `ValueError` for what it can't serve on, and what
         `Engine.live` raises.
         """
-        if tls is not None and not isinstance(tls, ssl.SSLContext):
-            raise TypeError(f"tls= takes an ssl.SSLContext, as tls_context() makes it, not {type(tls).__name__}")
+        if tls is not None:
+            _check("tls= takes an ssl.SSLContext, as tls_context() makes it", tls, ssl.SSLContext)
         if sockets is None:
             sockets = inherited_sockets() or await listen_on(host, port)
         check_listeners(sockets)
@@ -259,6 +258,12 @@ class SocketAdapter:
             server_name=self._server_name,
             proxies=self._proxies,
         )
+
+
+def _check(what: str, value: object, kind: type[object]) -> None:
+    """Raise `TypeError` for a value of another type: no type checker may have seen it."""
+    if not isinstance(value, kind):
+        raise TypeError(f"{what}, not a {type(value).__name__}")
 
 
 async def _serve_socket(service: Service, connected: socket.socket, address: SocketAddress) -> None:

@@ -84,7 +84,7 @@ def listen_on_unix(path: str | os.PathLike[str], *, mode: int | None = None, bac
     return one
 
 
-def check_listeners(sockets: Sequence[socket.socket]) -> None:
+def check_listeners(sockets: Sequence[object]) -> None:
     """Raise `TypeError` or `ValueError` for what nobody can be served on; have accepting wait for nobody."""
     if not sockets:
         raise ValueError("sockets= is empty: there is nothing to listen on")

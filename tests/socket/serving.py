@@ -13,11 +13,11 @@ from typing import Final, TypeAlias, final
 import anyio
 from anyio.abc import SocketAttribute, SocketStream, TaskStatus
 
-from heaven_core import App
+from heaven_core import App, Context, Request, Response
 from heaven_socket import SocketAdapter
 from tests.wire.raw import WireAnswer, read_answers
 
-__all__ = ["KINDS", "PATIENCE", "Backend", "Client", "Kind", "serving"]
+__all__ = ["KINDS", "PATIENCE", "Backend", "Client", "Ending", "Kind", "Served", "serving"]
 
 PATIENCE: Final = 10.0
 
@@ -96,6 +96,24 @@ class Client:
         raw = self.stream.extra(SocketAttribute.raw_socket)
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         await anyio.aclose_forcefully(self.stream)
+
+
+@final
+class Ending:
+    """How the requests of an app have ended; `ended` is set when the first one has."""
+
+    def __init__(self, app: App) -> None:
+        self.outcomes: Final[list[str]] = []
+        self.ended: Final = anyio.Event()
+        app.before("*", self._watch)
+
+    def _watch(self, req: Request, res: Response, ctx: Context) -> None:
+        async def note(app: App) -> None:
+            assert res.outcome is not None
+            self.outcomes.append(res.outcome.kind)
+            self.ended.set()
+
+        res.defer(note)
 
 
 @final

@@ -10,7 +10,7 @@ import pytest
 
 from heaven_core import App, Context, Request, Response
 from heaven_socket import Limits, SocketAdapter
-from tests.socket.serving import PATIENCE, Client, Kind, serving
+from tests.socket.serving import PATIENCE, Client, Ending, Kind, serving
 from tests.wire.raw import WireAnswer, read_answers
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
@@ -184,26 +184,15 @@ async def test_a_client_that_takes_nothing_is_gone(kind: Kind) -> None:
     """SPEC 4. The generator is closed, and the deferred work knows."""
     app = App()
     closed = anyio.Event()
-    ended = anyio.Event()
-    outcomes: list[str] = []
-
-    def handler(req: Request, res: Response, ctx: Context) -> None:
-        async def note(app: App) -> None:
-            assert res.outcome is not None
-            outcomes.append(res.outcome.kind)
-            ended.set()
-
-        res.stream(endless(closed))
-        res.defer(note)
-
-    app.GET("/text", handler)
+    ending = Ending(app)
+    app.GET("/text", lambda req, res, ctx: res.stream(endless(closed)))
     adapter = limited(Limits(send_time=SHORT), app)
     async with serving(kind, app, adapter) as server, server.connect() as client:
         await client.send(GET)
         with anyio.fail_after(PATIENCE):
             await closed.wait()
-            await ended.wait()
-    assert outcomes == ["disconnected"]
+            await ending.ended.wait()
+    assert ending.outcomes == ["disconnected"]
 
 
 async def test_a_client_that_takes_nothing_of_a_file_is_gone(
@@ -213,25 +202,14 @@ async def test_a_client_that_takes_nothing_of_a_file_is_gone(
     with path.open("wb") as file:
         file.truncate(1 << 30)
     app = App()
-    ended = anyio.Event()
-    outcomes: list[str] = []
-
-    def handler(req: Request, res: Response, ctx: Context) -> None:
-        async def note(app: App) -> None:
-            assert res.outcome is not None
-            outcomes.append(res.outcome.kind)
-            ended.set()
-
-        res.file(path)
-        res.defer(note)
-
-    app.GET("/text", handler)
+    ending = Ending(app)
+    app.GET("/text", lambda req, res, ctx: res.file(path))
     adapter = limited(Limits(send_time=SHORT), app)
     async with serving(kind, app, adapter) as server, server.connect() as client:
         await client.send(GET)
         with anyio.fail_after(PATIENCE):
-            await ended.wait()
-    assert outcomes == ["disconnected"]
+            await ending.ended.wait()
+    assert ending.outcomes == ["disconnected"]
 
 
 async def test_a_client_that_is_slow_but_takes_something_stays(kind: Kind) -> None:

@@ -14,7 +14,7 @@ from heaven_core import App, Context, Request, Response
 from heaven_driver.timers import Timers
 from heaven_socket import Limits, SocketAdapter, listen_on
 from heaven_socket.asyncio_transport import AsyncioTransport
-from tests.socket.serving import KINDS, PATIENCE, Client, Kind, Served, serving
+from tests.socket.serving import KINDS, PATIENCE, Client, Ending, Kind, Served, serving
 from tests.wire.raw import read_answers
 
 pytestmark = pytest.mark.anyio
@@ -115,21 +115,15 @@ async def test_a_slow_client_gets_all_of_a_response_whatever_ends_the_connection
 async def test_a_client_that_has_gone_before_the_go_ahead_is_no_failure(kind: Kind) -> None:
     """It is told to go on with its body, and is not there any more: nobody is left to answer."""
     errors: list[BaseException] = []
-    outcomes: list[str] = []
-    ended, begun, go = anyio.Event(), anyio.Event(), anyio.Event()
+    begun, go = anyio.Event(), anyio.Event()
     app = App(on_error=lambda error, where: errors.append(error))
+    ending = Ending(app)
 
-    async def watch(req: Request, res: Response, ctx: Context) -> None:
-        async def note(app: App) -> None:
-            assert res.outcome is not None
-            outcomes.append(res.outcome.kind)
-            ended.set()
-
-        res.defer(note)
+    async def wait(req: Request, res: Response, ctx: Context) -> None:
         begun.set()
         await go.wait()
 
-    app.before("/take", watch)
+    app.before("/take", wait)
     app.POST("/take", lambda req, res, ctx: setattr(res, "body", req.body))
     async with serving(kind, app) as server, server.connect() as client:
         await client.send(b"POST /take HTTP/1.1\r\nHost: test\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n")
@@ -138,8 +132,8 @@ async def test_a_client_that_has_gone_before_the_go_ahead_is_no_failure(kind: Ki
         await anyio.sleep(0.05)
         go.set()
         with anyio.fail_after(PATIENCE):
-            await ended.wait()
-    assert (outcomes, errors) == (["disconnected"], [])
+            await ending.ended.wait()
+    assert (ending.outcomes, errors) == (["disconnected"], [])
 
 
 async def test_an_answer_is_not_reset_where_the_client_ends_inside_a_body_that_nobody_reads(kind: Kind) -> None:
@@ -170,9 +164,9 @@ async def test_what_is_around_a_body_counts_for_its_rate(start: bytes, kind: Kin
 
         async with anyio.create_task_group() as group:
             group.start_soon(drip)
-            received = await client.until_closed()
+            await client.until_closed()
             group.cancel_scope.cancel()
-    assert received.startswith(b"HTTP/1.1 408")
+    assert client.received.startswith(b"HTTP/1.1 408")
 
 
 async def test_one_that_sends_many_requests_at_once_leaves_others_their_turn(kind: Kind) -> None:

@@ -13,7 +13,7 @@ import pytest
 from heaven_core import App, Context, Request, Response
 from heaven_socket import Limits, SocketAdapter
 from tests.socket.bad_requests import BAD_BODIES, BAD_HEADS, SMUGGLING, Bad
-from tests.socket.serving import PATIENCE, Kind, serving
+from tests.socket.serving import PATIENCE, Ending, Kind, serving
 
 pytestmark = pytest.mark.anyio
 
@@ -198,32 +198,15 @@ async def test_a_slow_handler_is_told_that_nobody_waits_any_more(kind: Kind) -> 
     assert looks == [False, True]
 
 
-def with_outcome(app: App, outcomes: list[str], ended: anyio.Event) -> None:
-    def watch(req: Request, res: Response, ctx: Context) -> None:
-        def note(app: App) -> None:
-            assert res.outcome is not None
-            outcomes.append(res.outcome.kind)
-
-        async def tell(app: App) -> None:
-            ended.set()
-
-        res.defer(note)
-        res.defer(tell)
-
-    app.before("*", watch)
-
-
 @pytest.mark.parametrize(
     ("way", "kind_of_end"), [("leave", "disconnected"), ("reset", "disconnected"), ("end", "complete")]
 )
 async def test_the_outcome_of_a_small_response_is_exact(way: str, kind_of_end: str, kind: Kind) -> None:
     """SPEC 5: a client that has left before it was sent, and one that has only ended its sending, and gets it."""
     app = App()
-    outcomes: list[str] = []
-    ended = anyio.Event()
     begun = anyio.Event()
     go = anyio.Event()
-    with_outcome(app, outcomes, ended)
+    ending = Ending(app)
 
     async def handler(req: Request, res: Response, ctx: Context) -> None:
         begun.set()
@@ -240,8 +223,8 @@ async def test_the_outcome_of_a_small_response_is_exact(way: str, kind_of_end: s
         if way == "end":
             assert (await client.answer()).text == "hello"
         with anyio.fail_after(PATIENCE):
-            await ended.wait()
-    assert outcomes == [kind_of_end]
+            await ending.ended.wait()
+    assert ending.outcomes == [kind_of_end]
 
 
 async def test_a_stream_ends_where_the_client_ends_its_sending(kind: Kind) -> None:
@@ -301,28 +284,24 @@ async def test_a_client_that_goes_while_a_file_is_sent(kind: Kind, tmp_path: Pat
     with (tmp_path / "file").open("wb") as file:
         file.truncate(1 << 30)
     app = App()
-    outcomes: list[str] = []
-    ended = anyio.Event()
-    with_outcome(app, outcomes, ended)
+    ending = Ending(app)
     app.GET("/file", lambda req, res, ctx: res.file(tmp_path / "file"))
     async with serving(kind, app) as server, server.connect() as client:
         await client.send(GET % b"/file")
         await client.until(b"\r\n\r\n")
         await client.reset()
         with anyio.fail_after(PATIENCE):
-            await ended.wait()
-    assert outcomes == ["disconnected"]
+            await ending.ended.wait()
+    assert ending.outcomes == ["disconnected"]
 
 
 async def test_a_client_that_has_gone_before_a_file_is_sent(kind: Kind, tmp_path: Path) -> None:
     """Not even the head can be."""
     (tmp_path / "file").write_bytes(b"x" * 1_000_000)
     app = App()
-    outcomes: list[str] = []
-    ended = anyio.Event()
     begun = anyio.Event()
     go = anyio.Event()
-    with_outcome(app, outcomes, ended)
+    ending = Ending(app)
 
     async def handler(req: Request, res: Response, ctx: Context) -> None:
         begun.set()
@@ -337,8 +316,8 @@ async def test_a_client_that_has_gone_before_a_file_is_sent(kind: Kind, tmp_path
         await anyio.sleep(0.05)
         go.set()
         with anyio.fail_after(PATIENCE):
-            await ended.wait()
-    assert outcomes == ["disconnected"]
+            await ending.ended.wait()
+    assert ending.outcomes == ["disconnected"]
 
 
 @pytest.mark.parametrize("spans", [[(5_000_000_000, 5_000_000_009)], [(4_294_967_290, 4_294_967_309)]])
