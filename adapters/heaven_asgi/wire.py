@@ -37,6 +37,11 @@ class ASGIWire:
         self._departed: anyio.Event | None = None
         self.gone: bool = isinstance(receive, Inbox) and receive.gone  # the handler may have read to there already
 
+    async def send_whole(self, status: int, fields: list[Field], body: bytes, close: bool) -> None:
+        """See `Wire`. The adapter does this itself, without a wire."""
+        await self.send_head(status, fields, len(body), close, True)
+        await self._send({"type": "http.response.body", "body": body})
+
     def send_head(
         self, status: int, fields: list[Field], length: int | None, close: bool, more: bool
     ) -> Awaitable[None]:

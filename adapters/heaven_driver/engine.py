@@ -51,6 +51,9 @@ class _Nowhere:
     def confirm(self) -> None:
         pass
 
+    def send_whole(self, status: int, fields: list[Field], body: bytes, close: bool) -> None:
+        raise BrokenPipeError
+
     def send_head(self, status: int, fields: list[Field], length: int | None, close: bool, more: bool) -> None:
         raise BrokenPipeError
 
@@ -151,10 +154,7 @@ class Engine:
         fields, body = rendered
         sent = False
         try:
-            sending = wire.send_head(draft.status, fields, len(body), draft.options.close, True)
-            if sending is not None:
-                await sending
-            sending = wire.send_body((body,), True)
+            sending = wire.send_whole(draft.status, fields, body, draft.options.close)
             if sending is not None:
                 await sending
             sent = True

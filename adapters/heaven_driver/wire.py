@@ -64,6 +64,10 @@ class Wire(Protocol):
     that nobody looks at (benchmarks/dispatch.py).
     """
 
+    def send_whole(self, status: int, fields: list[Field], body: bytes, close: bool) -> Awaitable[None] | None:
+        """Send a whole response: its head, and all of its body. There is no other call for it then."""
+        ...
+
     def send_head(
         self, status: int, fields: list[Field], length: int | None, close: bool, more: bool
     ) -> Awaitable[None] | None:

@@ -229,11 +229,7 @@ class Connection:
 
         Raises `LocalProtocolError`, and `ValueError` for what would forge a line.
         """
-        head = self.head
-        if head is None or self._state != _AWAITED:
-            raise self._out_of_turn("send_head()", "there is one response for each request")
-        if close or not head.keep_alive or (head.length != 0 and not self.is_read and not self._is_to_be_read(head)):
-            self.keep_alive = False
+        head = self._begin_response(close)
         lines = [*fields, *server]
         state = _SENDING
         if length is None:
@@ -250,6 +246,28 @@ class Connection:
         self._state = state
         self._unsent = length
         return written
+
+    def send_whole(self, status: int, fields: Fields, body: bytes, close: bool = False, server: Fields = ()) -> bytes:
+        """A whole response, as `send_head`, `send_body` and `send_end` would write it. Raises as `send_head` does."""
+        head = self._begin_response(close)
+        lines = [*fields, *server]
+        if not self.keep_alive:
+            lines.append(_CLOSE)
+        elif head.http_version == "1.0":
+            lines.append(_KEEP_ALIVE)
+        written = write_head(status, lines)
+        self._unsent = 0
+        self._state = _SENT
+        return written + body
+
+    def _begin_response(self, close: bool) -> RequestHead:
+        """Decide whether the connection goes on."""
+        head = self.head
+        if head is None or self._state != _AWAITED:
+            raise self._out_of_turn("send_head()", "there is one response for each request")
+        if close or not head.keep_alive or (head.length != 0 and not self.is_read and not self._is_to_be_read(head)):
+            self.keep_alive = False
+        return head
 
     def send_body(self, chunks: Sequence[bytes]) -> bytes:
         """These chunks, framed each by itself.

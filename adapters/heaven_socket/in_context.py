@@ -2,32 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Generator
-from contextvars import copy_context
+from collections.abc import Callable, Coroutine, Generator
 from types import coroutine
 
 __all__ = ["in_context"]
 
 
 @coroutine
-def in_context(work: Coroutine[object, object, None]) -> Generator[object, object, None]:
-    """Await `work` in a copy of the task's context: what it sets there is gone afterwards.
+def in_context(
+    work: Coroutine[object, object, None], run: Callable[..., object], waiting: object
+) -> Generator[object, object, None]:
+    """Await the rest of `work`, which has been begun by `run` of a context, and waits for `waiting`.
 
-    A task for each request would do the same, and takes some 10 µs more (benchmarks/socket_served.py).
+    All that it does is done in that context; what is sent, or thrown, in goes to it.
     """
-    run = copy_context().run
-    value: object = None
-    error: BaseException | None = None
     while True:
-        try:
-            waiting = run(work.send, value) if error is None else run(work.throw, error)
-        except StopIteration:
-            return
-        error = None
         try:
             value = yield waiting
         except GeneratorExit:
             run(work.close)
             raise
-        except BaseException as thrown:
-            error = thrown
+        except BaseException as error:
+            step, argument = work.throw, error
+            try:
+                waiting = run(step, argument)
+            except StopIteration:
+                return
+            finally:
+                del error, argument
+        else:
+            try:
+                waiting = run(work.send, value)
+            except StopIteration:
+                return

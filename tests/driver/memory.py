@@ -79,6 +79,10 @@ class Call:
     async def run(self) -> None:
         await self.engine.serve(self.request, self, self)
 
+    async def send_whole(self, status: int, fields: list[Field], body: bytes, close: bool) -> None:
+        await self._take(Sent(status, fields))
+        await self._take(Sent(chunks=(body,), ended=True))
+
     def send_head(
         self, status: int, fields: list[Field], length: int | None, close: bool, more: bool
     ) -> Awaitable[None]:

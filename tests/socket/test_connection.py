@@ -327,6 +327,26 @@ def test_a_connection_that_ends_says_so(asks: bytes, close: bool) -> None:
         connection.start_next_cycle()
 
 
+@pytest.mark.parametrize("close", [False, True])
+@pytest.mark.parametrize("body", [b"", b"hello"])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"GET / HTTP/1.1\r\nHost: test\r\n\r\n",
+        b"GET / HTTP/1.0\r\n\r\n",
+        b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n",
+    ],
+)
+def test_a_whole_response_at_once_is_that_in_parts(data: bytes, body: bytes, close: bool) -> None:
+    at_once, in_parts = asked(data), asked(data)
+    fields = [(b"content-length", b"%d" % len(body))]
+    written = in_parts.send_head(200, fields, len(body), close, [(b"date", b"now")])
+    written += in_parts.send_body([body]) + in_parts.send_end()
+    assert at_once.send_whole(200, fields, body, close, [(b"date", b"now")]) == written
+    assert at_once.keep_alive is in_parts.keep_alive
+
+
 def test_the_fields_of_the_server_follow_those_of_the_app() -> None:
     head = asked().send_head(200, [(b"x", b"1")], 0, server=[(b"date", b"now")])
     assert head == b"HTTP/1.1 200 OK\r\nx: 1\r\ndate: now\r\n\r\n"
