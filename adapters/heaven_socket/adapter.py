@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager, nullcontext
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterable, Sequence
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from functools import partial
 from threading import current_thread, main_thread
 from typing import Final, final
@@ -135,8 +135,9 @@ class SocketAdapter:
         check_listeners(sockets)
         try:
             # From the beginning, so that one which comes while the lifespan is entered ends it in order, too.
-            with heard_once() if signals and current_thread() is main_thread() else nullcontext() as told:
-                await self._engine.live(partial(self._serve, sockets, tls, told, task_status))
+            hears = signals and current_thread() is main_thread()
+            with self._service() as service, heard_once() if hears else nullcontext() as told:
+                await self._engine.live(partial(self._serve, service, sockets, tls, told, task_status))
         finally:
             close_listeners(sockets)
 
@@ -150,13 +151,14 @@ class SocketAdapter:
         Call `shutdown` before you cancel what serves. At the end deferred work is awaited, and the lifespan is left.
         Raises what `Engine.live` raises.
         """
-        async with anyio.create_task_group() as group:
-            leave = anyio.Event()
-            service = await group.start(self._run, leave)
-            try:
-                yield partial(_serve_stream, service)
-            finally:
-                leave.set()
+        with self._service() as service:
+            async with anyio.create_task_group() as group:
+                leave = anyio.Event()
+                await group.start(self._run, leave)
+                try:
+                    yield partial(_serve_stream, service)
+                finally:
+                    leave.set()
 
     async def shutdown(self) -> None:
         """Let the connections of this event loop end, and return when the last one has, or when their time is over.
@@ -176,17 +178,18 @@ class SocketAdapter:
 
         The lifespan is not entered: `running` is for a server of several connections.
         """
-        await self._engine.live(partial(self._serve_one, stream), lifespan=False)
+        with self._service() as service:
+            await self._engine.live(partial(_serve_stream, service, stream), lifespan=False)
 
     async def _serve(
         self,
+        service: Service,
         sockets: Sequence[socket.socket],
         tls: ssl.SSLContext | None,
         told: Callable[[], Awaitable[None]] | None,
         task_status: TaskStatus[list[str]],
     ) -> None:
         async with anyio.create_task_group() as group:
-            service = self._begin_service()
             home: Home = AsyncioTasks() if on_asyncio() else TrioTasks(group)
             serve = partial(_serve_socket, service) if tls is None else partial(_serve_tls, service, tls)
             try:
@@ -206,7 +209,6 @@ class SocketAdapter:
                     home.cancel()
                     with anyio.move_on_after(_AGAIN, shield=True):
                         await home.until_fewer(1)
-                del self._services[running_loop()]
                 group.cancel_scope.cancel()
 
     async def _end(self, service: Service, home: Home) -> None:
@@ -228,29 +230,23 @@ class SocketAdapter:
                 self._response_deadline,
             )
 
-    async def _run(self, leave: anyio.Event, *, task_status: TaskStatus[Service]) -> None:
+    async def _run(self, leave: anyio.Event, *, task_status: TaskStatus[None]) -> None:
         async def serving() -> None:
-            service = self._begin_service()
-            task_status.started(service)
-            try:
-                await leave.wait()
-                await self.shutdown()
-            finally:
-                del self._services[running_loop()]
+            task_status.started()
+            await leave.wait()
+            await self.shutdown()
 
         await self._engine.live(serving)
 
-    async def _serve_one(self, stream: ByteStream) -> None:
-        await _serve_stream(self._service(), stream)
-
-    def _begin_service(self) -> Service:
+    @contextmanager
+    def _service(self) -> Generator[Service]:
+        """What the connections of this event loop share. Raises `RuntimeError` where there is such a thing already."""
         if running_loop() in self._services:
-            raise RuntimeError("this adapter serves in this event loop already: make another SocketAdapter")
-        service = self._services[running_loop()] = self._service()
-        return service
-
-    def _service(self) -> Service:
-        return Service(
+            raise RuntimeError(
+                "this adapter serves in this event loop already: make another SocketAdapter, "
+                "or serve several connections by `running`"
+            )
+        service = self._services[running_loop()] = Service(
             self._engine,
             self._limits,
             timers_here(),
@@ -258,6 +254,10 @@ class SocketAdapter:
             server_name=self._server_name,
             proxies=self._proxies,
         )
+        try:
+            yield service
+        finally:
+            del self._services[running_loop()]
 
 
 def _check(what: str, value: object, kind: type[object]) -> None:

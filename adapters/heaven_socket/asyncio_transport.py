@@ -18,6 +18,7 @@ from heaven_socket.sockets import CAN_SEND_FILES, has_left, has_reached, reset_o
 from heaven_socket.transport import RECEIVED, SEND_BUFFER, Interrupted, Listener
 
 __all__ = ["AsyncioTransport"]
+
 _BUFFER: Final = memoryview(bytearray(RECEIVED))
 
 

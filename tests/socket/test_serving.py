@@ -340,3 +340,64 @@ async def test_each_request_has_a_line_in_the_access_log(kind: Kind, caplog: pyt
 async def test_a_server_name_that_can_be_no_field_is_refused(wrong: str, kind: Kind) -> None:
     with pytest.raises(ValueError, match="Server"):
         SocketAdapter(App(), server_name=wrong)
+
+
+async def test_a_client_that_says_nothing_by_tls_does_not_hold_up_the_shutdown(
+    certificate: tuple[Path, Path], kind: Kind
+) -> None:
+    """Its handshake is no response that has to be waited for."""
+    sockets = await listen_on("127.0.0.1", 0)
+    port: int = sockets[0].getsockname()[1]
+    adapter = SocketAdapter(make_app(), response_deadline=4 * PATIENCE)
+    tls = tls_context(*certificate)
+    async with listening(adapter, sockets, tls), await anyio.connect_tcp("127.0.0.1", port) as silent:
+        await anyio.sleep(0.1)
+        with anyio.fail_after(PATIENCE):
+            await adapter.shutdown()
+            assert b"HTTP" not in await Client(silent).until_closed()
+
+
+async def test_a_listener_that_is_shut_down_is_given_up_and_said_so(
+    kind: Kind, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The others go on; and nobody tries for ever."""
+    sockets = [*await listen_on("127.0.0.1", 0), *await listen_on("127.0.0.1", 0)]
+    port: int = sockets[1].getsockname()[1]
+    async with listening(SocketAdapter(make_app()), sockets):
+        sockets[0].shutdown(socket.SHUT_RDWR)
+        with anyio.fail_after(PATIENCE):
+            while "no connection can be accepted" not in caplog.text:
+                await anyio.sleep(0.01)
+        async with await anyio.connect_tcp("127.0.0.1", port) as stream:
+            client = Client(stream)
+            await client.send(GET % b"text")
+            assert (await client.answer()).text == "hello"
+    assert caplog.text.count("no connection can be accepted") == 1
+
+
+async def test_too_many_open_files_are_said_and_waited_for(kind: Kind, caplog: pytest.LogCaptureFixture) -> None:
+    """A connection that can't be accepted stays in the backlog, and is served when there is a descriptor again."""
+    resource = pytest.importorskip("resource")
+    sockets = await listen_on("127.0.0.1", 0)
+    port: int = sockets[0].getsockname()[1]
+    async with listening(SocketAdapter(make_app()), sockets):
+        with socket.socket() as client:
+            client.setblocking(False)
+            limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+            lowest = os.open(os.devnull, os.O_RDONLY)
+            os.close(lowest)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, limits[1]))
+            try:
+                client.connect_ex(("127.0.0.1", port))
+                with anyio.fail_after(PATIENCE):
+                    while "no connection can be accepted" not in caplog.text:
+                        await anyio.sleep(0.01)
+            finally:
+                resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+            client.sendall(GET % b"text")
+            received = b""
+            with anyio.fail_after(PATIENCE):
+                while not received.endswith(b"hello"):
+                    await anyio.wait_readable(client)
+                    received += client.recv(65536)
+    assert received.startswith(b"HTTP/1.1 200")
