@@ -34,6 +34,7 @@ import h11
 ROOT: Final = Path(__file__).parents[1]
 CONTENT: Final = bytes(range(256)) * 4000
 PATIENCE: Final = 30.0
+QUARTERS: Final = 4
 TIMERS: Final = 8  # on trio each length of timeout that is in use has a task
 
 
@@ -281,14 +282,14 @@ async def soak(arguments: argparse.Namespace, folder: str) -> bool:
     for part in range(parts):
         clients = [Client(port, random.Random(f"{part} {number}"), seen) for number in range(arguments.clients)]
         first = await numbers(port)
-        left = [arguments.exchanges // parts // 10]  # a first tenth, after which memory has to be flat
-        await asyncio.gather(*[visit(client, left, lost) for client in clients])
-        warm = await settle(port, first)
-        left = [arguments.exchanges // parts - arguments.exchanges // parts // 10]
-        await asyncio.gather(*[visit(client, left, lost) for client in clients])
-        last = await settle(port, first)
+        last, memory = first, list[str]()
+        for _ in range(QUARTERS):  # after the first of which memory has to be flat
+            left = [arguments.exchanges // parts // QUARTERS]
+            await asyncio.gather(*[visit(client, left, lost) for client in clients])
+            last = await settle(port, first)
+            memory.append(str(last["kib"]))
         print(f"server {last['pid']}: " + ", ".join(f"{key} {value}" for key, value in last.items() if key != "pid"))
-        print(f"  memory {warm['kib']} KiB after a tenth, {last['kib']} in the end", flush=True)
+        print(f"  memory after each quarter, KiB: {', '.join(memory)}", flush=True)
         if last.get("begun") != last.get("ended") or last.get("opened") != last.get("closed"):
             print("  NOT EVERYTHING THAT BEGAN HAS ENDED")
             right = False

@@ -29,7 +29,6 @@ from heaven_driver.outbox import Outbox
 from heaven_driver.shutdown import OpenStreams
 from heaven_driver.stepping import Stepper, Woken
 from heaven_driver.stepping_asyncio import AsyncioStepper
-from heaven_driver.stepping_trio import TrioStepper
 from heaven_driver.wire import Peer, Wire
 from heaven_io.closing import close_within, given_up
 from heaven_io.files import READ_SIZE, open_async
@@ -263,6 +262,8 @@ class Driver:
             if self.group is None:
                 stepper = AsyncioStepper(outbox, self._streams, streaming)
             else:
+                from heaven_driver.stepping_trio import TrioStepper  # noqa: PLC0415  (nobody on asyncio needs trio)
+
                 stepper = TrioStepper(outbox, self._streams, streaming, self.group)
             outbox.stepper = stepper
         return stepper

@@ -6,7 +6,7 @@ import math
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Final, final
 
-import anyio
+import trio
 from anyio.abc import TaskGroup
 
 from heaven_core.protocol.needs import NextItem
@@ -35,11 +35,11 @@ class TrioStepper:
         self._streams: Final = streams
         self._group: Final = group
         self._state = IDLE
-        self._scope: anyio.CancelScope | None = None
+        self._scope: trio.CancelScope | None = None
         self._timeout: float | None = None  # after which the driver ticks
         self._ticking: Ticking | None = None
-        self._performed: anyio.Event | None = None  # of what is performed beside the owner
-        self._beside: anyio.CancelScope | None = None
+        self._performed: trio.Event | None = None  # of what is performed beside the owner
+        self._beside: trio.CancelScope | None = None
         self._interrupted = 0  # how far: see `shutdown`
         self.steps: int = 0
         self.endless: bool = False
@@ -60,7 +60,7 @@ class TrioStepper:
         self.steps += 1
         self._state = STEPPING
         try:
-            with anyio.CancelScope() as self._scope:
+            with trio.CancelScope() as self._scope:
                 return await need.stream.next()
         finally:
             self._state = IDLE
@@ -94,11 +94,11 @@ class TrioStepper:
             await self._performed.wait()
         if self._state == IDLE:
             return  # the owner goes on, and does it with what comes next
-        performed = self._performed = anyio.Event()
+        performed = self._performed = trio.Event()
         if self._state == STEPPING:
             self._state = TICKING
         try:
-            with anyio.CancelScope() as self._beside:
+            with trio.CancelScope() as self._beside:
                 await work()
         finally:
             self._performed = self._beside = None
