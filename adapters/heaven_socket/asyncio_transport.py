@@ -40,7 +40,7 @@ class AsyncioTransport(asyncio.BufferedProtocol):
         self._send_time: Final = send_time
         self._loop: Final = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
-        self._received: bytearray | None = None
+        self._received: bytes | bytearray | None = None
         self._waiting: asyncio.Future[None] | None = None  # who receives
         self._paused = False
         self._room: asyncio.Future[None] | None = None  # who waits to send
@@ -82,11 +82,14 @@ class AsyncioTransport(asyncio.BufferedProtocol):
     def buffer_updated(self, nbytes: int) -> None:
         """See `asyncio.BufferedProtocol`. Nothing else happens between this and `get_buffer`."""
         # Kept here, and not handed over by the future: whoever waits may be cancelled in this very turn.
-        if self._received is None:
-            self._received = bytearray(_BUFFER[:nbytes])
+        received = self._received
+        if received is None:
+            self._received = bytes(_BUFFER[:nbytes])
         else:
-            self._received += _BUFFER[:nbytes]
-            if len(self._received) > RECEIVED and self._transport is not None:
+            if not isinstance(received, bytearray):
+                received = self._received = bytearray(received)
+            received += _BUFFER[:nbytes]
+            if len(received) > RECEIVED and self._transport is not None:
                 self._transport.pause_reading()
         self._wake()
 
@@ -135,6 +138,8 @@ class AsyncioTransport(asyncio.BufferedProtocol):
         received = self._received
         if received is not None:
             self._received = None
+            if not isinstance(received, bytearray):
+                return received
             if len(received) > RECEIVED and self._transport is not None and not self.lost:
                 self._transport.resume_reading()
             return bytes(received)

@@ -168,7 +168,8 @@ class Session:
         if limit is not None:
             timers.set(limit, self)
         try:
-            while not connection.ended and not (self._doing == _IDLE and self._service.stopping):
+            # The time may be over without an interruption here, where a watch that has not ended has heard it instead.
+            while not (connection.ended or self._timed_out or (self._doing == _IDLE and self._service.stopping)):
                 if self._receiving:
                     await self._until_received()  # by a watch that has been cancelled, and has not heard of it yet
                 else:
@@ -183,11 +184,12 @@ class Session:
                         limit = limits.head_time
                         self._set_timer(limit)
         except Interrupted:
-            if self._doing == _HEAD:
-                raise RemoteProtocolError(f"the head of the request took longer than {limit:g} s", 408) from None
+            pass
         finally:
             if limit is not None:
                 timers.clear(limit, self)
+        if self._timed_out and self._doing == _HEAD:
+            raise RemoteProtocolError(f"the head of the request took longer than {limit:g} s", 408)
         return None
 
     def _set_timer(self, limit: float | None) -> None:
