@@ -107,6 +107,9 @@ def serve_on_sockets(listener: socket.socket, backend: str) -> bool:
             backend="trio" if backend == "trio" else "asyncio",
             backend_options=options,
         )
+    except (LookupError, ImportError) as error:
+        print(f"SERVER={backend} can't be used: {error}", file=sys.stderr)
+        return False
     except Exception:
         traceback.print_exc()
         return False
