@@ -25,10 +25,12 @@ class Runtime:
     - `log(error, where)`: writes down an error that no client is told;
     - `spawn(awaitable)`: sees to it that an `on_error` that is async runs to its end, without waiting for it;
     - `date_lag`: seconds by which the Date field may be behind `wall()`: 0 for a driver that writes Date itself, more
-      where a server below does, and perhaps only once a second.
+      where a server below does, and perhaps only once a second;
+    - `on_loop(awaitable)`: what to await in place of what hooks, handler and error page give to be awaited, so that a
+      driver without an event loop can have it run where there is one. `None`: they are awaited where the request is.
     """
 
-    __slots__ = ("date_lag", "describe", "log", "monotonic", "spawn", "token", "wall")
+    __slots__ = ("date_lag", "describe", "log", "monotonic", "on_loop", "spawn", "token", "wall")
 
     def __init__(
         self,
@@ -39,6 +41,8 @@ class Runtime:
         log: Callable[[BaseException, str], None],
         spawn: Callable[[Awaitable[object]], None] = run_at_once,
         date_lag: float = 0.0,
+        *,
+        on_loop: Callable[[Awaitable[object]], Awaitable[object]] | None = None,
     ) -> None:
         self.wall: Final = wall
         self.monotonic: Final = monotonic
@@ -47,3 +51,4 @@ class Runtime:
         self.log: Final = log
         self.spawn: Final = spawn
         self.date_lag: Final = date_lag
+        self.on_loop: Final = on_loop

@@ -6,10 +6,10 @@ needs; the rest are its parts. docs/drivers.md shows a whole server.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Generator, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
 from functools import partial
-from typing import Final, TypeAlias, TypeVar, final
+from typing import Final, TypeAlias, TypeVar, final, overload
 
 from heaven_core import (
     AnyIterable,
@@ -40,7 +40,7 @@ from heaven_core.machine.loop import Elapsed, Gone, Interrupted, Sent, Step, ste
 from heaven_io.blocking import BlockingFile, open_blocking
 from heaven_io.blocking_streams import BlockingStream, Stream, ThreadStream, run_here, wait_for
 from heaven_io.listing import list_directory
-from heaven_io.reporting import log_lost
+from heaven_io.reporting import Report, hand_over, log_all_lost
 from heaven_io.runtime import system_runtime
 
 __all__ = [
@@ -48,6 +48,7 @@ __all__ = [
     "BlockingFile",
     "BlockingStream",
     "Elapsed",
+    "FileToSend",
     "Interrupted",
     "SendFile",
     "Stream",
@@ -80,6 +81,23 @@ AnyStream: TypeAlias = Callable[[AnyIterable], Stream]
 """Makes of a body what is stepped, without running any of its code."""
 
 
+@final
+class FileToSend:
+    """A range of an open file that somebody else sends: `count` bytes from `offset` on. See `drive`.
+
+    Whoever sends it says in `sent` how many bytes have left, whatever comes, and in `error` what reading has raised.
+    """
+
+    __slots__ = ("count", "error", "file", "offset", "sent")
+
+    def __init__(self, file: BlockingFile, offset: int, count: int) -> None:
+        self.file: Final = file
+        self.offset: Final = offset
+        self.count: Final = count
+        self.sent: int = 0
+        self.error: Exception | None = None
+
+
 def serve(
     app: App,
     request: Request[object],
@@ -101,7 +119,7 @@ def serve(
     """
     response = app.response(runtime)
     report = partial(app.report, runtime=runtime)
-    take = partial(_defer, app, report) if defer is None else defer
+    take = partial(_run_or_hand_over, app=app, report=report) if defer is None else defer
     tell = partial(app.observers.tell, request, runtime=runtime) if app.observers.any else None
     try:
         respond(app, request, response, runtime)
@@ -113,14 +131,39 @@ def serve(
     return (yield from drive(Machine(response, request, runtime, adopt), take, send_file=send_file, tell=tell))
 
 
+@overload
 def drive(
     machine: Machine[Stream],
     defer: Callable[[Sequence[DeferredCall]], None],
     *,
     send_file: SendFile | None = None,
     tell: Callable[[Event | Outcome], None] | None = None,
-) -> Generator[WireEvent, None, Outcome]:
-    """Drive a machine from its start to its end. See `serve`; `tell` hears of each event when it has been performed."""
+) -> Generator[WireEvent, None, Outcome]: ...
+
+
+@overload
+def drive(
+    machine: Machine[Stream],
+    defer: Callable[[Sequence[DeferredCall]], None],
+    *,
+    hand_out: Callable[[BlockingFile, int, int], bool],
+    tell: Callable[[Event | Outcome], None] | None = None,
+) -> Generator[WireEvent | FileToSend, None, Outcome]: ...
+
+
+def drive(
+    machine: Machine[Stream],
+    defer: Callable[[Sequence[DeferredCall]], None],
+    *,
+    send_file: SendFile | None = None,
+    hand_out: Callable[[BlockingFile, int, int], bool] | None = None,
+    tell: Callable[[Event | Outcome], None] | None = None,
+) -> Generator[WireEvent | FileToSend, None, Outcome]:
+    """Drive a machine from its start to its end. See `serve`; `tell` hears of each event when it has been performed.
+
+    `hand_out(file, offset, count)` says which ranges of files that have a descriptor are to be yielded, each as a
+    `FileToSend`, since somebody else sends them.
+    """
     files: list[BlockingFile] = []
     passing = _Passing()
     steps = steps_of(machine, _SystemDisk(machine, passing), files)
@@ -137,9 +180,9 @@ def drive(
             passing.sent = 0
             try:
                 if type(step) is Deferred:
-                    _hand_over(step.calls, defer, passing)
+                    _defer_calls(step.calls, defer, passing)
                 elif type(step) is FileRange:
-                    answer = yield from _send_range(files[-1], step, send_file, passing)
+                    answer = yield from _send_range(files[-1], step, send_file, hand_out, passing)
                 else:
                     yield step
             except BaseException as raised:
@@ -204,9 +247,20 @@ def _close(stream: Stream, passing: _Passing) -> BaseException | None:
 
 
 def _send_range(
-    file: BlockingFile, event: FileRange, send_file: SendFile | None, passing: _Passing
-) -> Generator[Chunk, None, Sent]:
+    file: BlockingFile,
+    event: FileRange,
+    send_file: SendFile | None,
+    hand_out: Callable[[BlockingFile, int, int], bool] | None,
+    passing: _Passing,
+) -> Generator[Chunk | FileToSend, None, Sent]:
     """Have the range sent without reading it, or read it. `passing.sent` says meanwhile how many bytes have left."""
+    if hand_out is not None and _has_descriptor(file) and hand_out(file, event.offset, event.count):
+        handed_out = FileToSend(file, event.offset, event.count)
+        try:
+            yield handed_out
+        finally:
+            passing.sent = handed_out.sent
+        return Sent(passing.sent, handed_out.error)
     if send_file is not None and _has_descriptor(file):
         while passing.sent < event.count:
             left = send_file(file, event.offset + passing.sent, event.count - passing.sent)
@@ -230,8 +284,13 @@ def respond(app: App, request: Request[object], response: Response, runtime: Run
     run_here(app.respond(request, response, runtime))
 
 
-def run_deferred(calls: Iterable[DeferredCall], app: App, report: Callable[[BaseException, str], None]) -> None:
-    """Run `calls` one after the other, here; what is async has an event loop of its own.
+def run_deferred(
+    calls: Iterable[DeferredCall],
+    app: App,
+    report: Report,
+    wait: Callable[[Awaitable[object]], object] | None = None,
+) -> None:
+    """Run `calls` one after the other, here. `wait` is for what is async, which else has an event loop of its own.
 
     `report(error, where)` is told what a call raises, and the next one runs: `partial(app.report, runtime=runtime)`
     tells the application and the log. Raises `KeyboardInterrupt`; then it logs the calls that are left as lost.
@@ -242,15 +301,18 @@ def run_deferred(calls: Iterable[DeferredCall], app: App, report: Callable[[Base
         try:
             result = call.run(app)
             if is_awaitable(result):
-                from asyncio import run  # noqa: PLC0415  (where nothing is async nobody needs to have it)
-
-                run(wait_for(result))
+                (wait or _run_in_a_loop)(result)
         except KeyboardInterrupt:
-            for lost in waiting:
-                log_lost(lost.name, "the process is being ended")
+            log_all_lost(waiting, "the process is being ended")
             raise
         except BaseException as error:  # SystemExit, too: the end of a command line's main is not the server's
             report(error, f"deferred call {call.name}")
+
+
+def _run_in_a_loop(awaitable: Awaitable[object]) -> None:
+    from asyncio import run  # noqa: PLC0415  (where nothing is async nobody needs to have it)
+
+    run(wait_for(awaitable))
 
 
 @contextmanager
@@ -300,7 +362,7 @@ class _SystemDisk:
         return list_directory(need.path, need.within)
 
 
-def _hand_over(
+def _defer_calls(
     calls: Sequence[DeferredCall], defer: Callable[[Sequence[DeferredCall]], None], passing: _Passing
 ) -> None:
     try:
@@ -325,14 +387,8 @@ def _read(file: BlockingFile, offset: int, count: int) -> bytes | Exception:
         return error
 
 
-def _defer(app: App, report: Callable[[BaseException, str], None], calls: Sequence[DeferredCall]) -> None:
-    runner = app.defer_runner
-    if runner is None:
+def _run_or_hand_over(calls: Sequence[DeferredCall], app: App, report: Callable[[BaseException, str], None]) -> None:
+    if app.defer_runner is None:
         run_deferred(calls, app, report)
-        return
-    try:
-        runner.start(calls, app)
-    except Exception as error:
-        report(error, "the runner of deferred calls")
-        for call in calls:
-            log_lost(call.name, "its runner has failed")
+    else:
+        hand_over(calls, app, app.defer_runner, report)

@@ -26,9 +26,10 @@ from heaven_driver.driver import Driver
 from heaven_driver.shutdown import OpenStreams, soon
 from heaven_driver.signals import heard_first
 from heaven_driver.wire import Peer, Wakeable, Wire
-from heaven_io.deferred import MAX_RUNNING, MAX_WAITING, TaskGroupRunner, hand_over, run_calls
+from heaven_io.deferred import MAX_RUNNING, MAX_WAITING, TaskGroupRunner, run_calls
 from heaven_io.detached import begin
 from heaven_io.files import ReadableFile
+from heaven_io.reporting import hand_over
 from heaven_io.runtime import system_runtime
 from heaven_io.streams import Stream
 

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import inspect
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import Final, TypeAlias, final
+from collections.abc import Awaitable, Iterable, Sequence
+from typing import Final, final
 
 import anyio
 import anyio.to_thread
 from anyio import CapacityLimiter
 from anyio.abc import TaskGroup
 
-from heaven_core.protocol.events import DeferredCall, DeferRunner
+from heaven_core.protocol.events import DeferredCall
 from heaven_io.cancelling import is_own_cancellation
-from heaven_io.reporting import log_lost
+from heaven_io.reporting import Report, log_all_lost
 
-__all__ = ["DEFERRED_THREADS", "MAX_RUNNING", "MAX_WAITING", "Report", "TaskGroupRunner", "hand_over", "run_calls"]
+__all__ = ["DEFERRED_THREADS", "MAX_RUNNING", "MAX_WAITING", "TaskGroupRunner", "run_calls"]
 
 # Sync calls that a runner may have running at a time. They don't share the threads of handlers and streams, which
 # slow ones would starve.
@@ -25,18 +25,6 @@ DEFERRED_THREADS: Final = 40
 # Responses whose calls run at a time, and those whose calls wait.
 MAX_RUNNING: Final = 100
 MAX_WAITING: Final = 10_000
-
-Report: TypeAlias = Callable[[BaseException, str], None]
-"""Takes an error and where it came from, and hands it to the application and its log."""
-
-
-def hand_over(calls: Sequence[DeferredCall], app: object, runner: DeferRunner, report: Report) -> None:
-    """Give the calls to a runner. What it raises is reported, and each of them logged as lost."""
-    try:
-        runner.start(calls, app)
-    except Exception as error:
-        report(error, "the runner of deferred calls")
-        _log_all_lost(calls, "its runner has failed")
 
 
 async def run_calls(
@@ -54,7 +42,7 @@ async def run_calls(
             await _run_call(pending[0], app, report, limiter)
             pending.popleft()
     finally:
-        _log_all_lost(pending, "its task was cancelled")
+        log_all_lost(pending, "its task was cancelled")
 
 
 @final
@@ -88,15 +76,13 @@ class TaskGroupRunner:
         """Run `calls` in order, in a task of their own. After `drain` they are lost, and logged as that."""
         pending = deque(calls)
         if self._drained:
-            _log_all_lost(pending, "the server has shut down")
+            log_all_lost(pending, "the server has shut down")
         elif len(self._running) < self._max_running:
             self._begin(pending, app)
         elif len(self._waiting) < self._max_waiting:
             self._waiting.append((pending, app))
         else:
-            _log_all_lost(
-                pending, f"those of {self._max_running} responses run and of {self._max_waiting} wait already"
-            )
+            log_all_lost(pending, f"those of {self._max_running} responses run and of {self._max_waiting} wait already")
 
     async def drain(self, deadline_seconds: float) -> None:
         """Wait for pending calls, `deadline_seconds` at most. What is then left is cancelled and logged by name.
@@ -110,11 +96,11 @@ class TaskGroupRunner:
         self._drained = True
         why = f"it had not ended {deadline_seconds:g} s after the shutdown began"
         for scope, pending in self._running.items():
-            _log_all_lost(pending, why)
+            log_all_lost(pending, why)
             pending.clear()
             scope.cancel()
         for pending, _ in self._waiting:
-            _log_all_lost(pending, why)
+            log_all_lost(pending, why)
         self._waiting.clear()
 
     def _begin(self, pending: deque[DeferredCall], app: object) -> None:
@@ -131,7 +117,7 @@ class TaskGroupRunner:
                         pending.popleft()
         finally:
             del self._running[scope]
-            _log_all_lost(pending, "its task was cancelled")
+            log_all_lost(pending, "its task was cancelled")
             if self._waiting:
                 self._begin(*self._waiting.popleft())
             if self._idle is not None and not self._running:
@@ -155,8 +141,3 @@ async def _run_call(call: DeferredCall, app: object, report: Report, limiter: Ca
         if is_own_cancellation(error):
             raise
         report(error, f"deferred call {call.name}")
-
-
-def _log_all_lost(calls: Iterable[DeferredCall], why: str) -> None:
-    for call in calls:
-        log_lost(call.name, why)

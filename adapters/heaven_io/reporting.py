@@ -1,13 +1,19 @@
-"""The logger `heaven_core`, where errors end that nobody else wants."""
+"""The logger `heaven_core`, where errors end that nobody else wants, and deferred calls that are lost."""
 
 from __future__ import annotations
 
 import logging
-from typing import Final
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, TypeAlias
 
-__all__ = ["log_error", "log_lost"]
+from heaven_core.protocol.events import DeferredCall, DeferRunner
+
+__all__ = ["Report", "hand_over", "log_all_lost", "log_error"]
 
 _LOGGER: Final = logging.getLogger("heaven_core")
+
+Report: TypeAlias = Callable[[BaseException, str], None]
+"""Takes an error and where it came from, and hands it to the application and its log."""
 
 
 def log_error(error: BaseException, where: str) -> None:
@@ -15,9 +21,19 @@ def log_error(error: BaseException, where: str) -> None:
     _LOGGER.error("error in %s", _in_one_line(where), exc_info=error)
 
 
-def log_lost(name: str, why: str) -> None:
-    """Log that the deferred call `name` will not run to its end, and why."""
-    _LOGGER.error("deferred call %s is lost: %s", _in_one_line(name), why)
+def log_all_lost(calls: Iterable[DeferredCall], why: str) -> None:
+    """Log of each deferred call, by its name, that it will not run to its end, and why."""
+    for call in calls:
+        _LOGGER.error("deferred call %s is lost: %s", _in_one_line(call.name), why)
+
+
+def hand_over(calls: Sequence[DeferredCall], app: object, runner: DeferRunner, report: Report) -> None:
+    """Give the calls to a runner. What it raises is reported, and each of them logged as lost."""
+    try:
+        runner.start(calls, app)
+    except Exception as error:
+        report(error, "the runner of deferred calls")
+        log_all_lost(calls, "its runner has failed")
 
 
 def _in_one_line(text: str) -> str:

@@ -17,12 +17,13 @@ def system_runtime(
     spawn: Callable[[Awaitable[object]], None] = run_at_once,
     log: Callable[[BaseException, str], None] = log_error,
     date_lag: float = 0.0,
+    on_loop: Callable[[Awaitable[object]], Awaitable[object]] | None = None,
 ) -> Runtime:
     """The real clocks, 128 random bits as hexadecimal digits, tracebacks as Python prints them, and the log.
 
-    `log` is the logger `heaven_core` unless given. `spawn` and `date_lag` are as in `Runtime`.
+    `log` is the logger `heaven_core` unless given. `spawn`, `date_lag` and `on_loop` are as in `Runtime`.
     """
-    return Runtime(time.time, time.monotonic, _token, _describe, log, spawn, date_lag)
+    return Runtime(time.time, time.monotonic, _token, _describe, log, spawn, date_lag, on_loop=on_loop)
 
 
 def _token() -> str:

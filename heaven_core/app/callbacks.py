@@ -11,6 +11,7 @@ from heaven_core.errors import Abort
 from heaven_core.message.context import Context
 from heaven_core.message.request import Request
 from heaven_core.message.response import Response
+from heaven_core.runtime import Runtime
 
 __all__ = ["AsyncCall", "beside_abort", "is_async", "is_only", "settle", "split_exceptions"]
 
@@ -22,13 +23,13 @@ def is_async(func: Callable[[Request[object], Response, Context], object]) -> Ty
     return iscoroutinefunction(func)
 
 
-async def settle(result: object, func: object) -> None:
+async def settle(result: object, func: object, runtime: Runtime) -> None:
     """Await what a handler or hook has returned, if it can be. Raises `TypeError` where it has returned a value.
 
     What calling a class gives is its instance, which is no such value.
     """
     if is_awaitable(result):
-        result = await result
+        result = await (result if runtime.on_loop is None else runtime.on_loop(result))
     if result is not None and not isinstance(func, type):
         name = getattr(func, "__qualname__", repr(func))
         raise TypeError(

@@ -61,14 +61,18 @@ async def respond(  # noqa: C901, PLR0912, PLR0915  # one coroutine a request: e
     if request.reader is not None:
         request.limit = registry.max_body_size
     after = plan.after
+    elsewhere = runtime.on_loop is not None
     try:
         for step in plan.before:
             if step.body:
                 await request.read_body(request.limit)
             call = step.async_hook
-            result = step.hook(request, response, context) if call is None else await call(request, response, context)
+            if call is None or elsewhere:
+                result = step.hook(request, response, context)
+            else:
+                result = await call(request, response, context)
             if result is not None:
-                await settle(result, step.hook)
+                await settle(result, step.hook, runtime)
             if draft.refusal is not None:
                 break
             draft.mark()
@@ -82,17 +86,17 @@ async def respond(  # noqa: C901, PLR0912, PLR0915  # one coroutine a request: e
                     if endpoint.schema is not None:
                         _decode(endpoint.schema, request)
                 call = endpoint.async_handler
-                if call is not None:
+                if call is not None and not elsewhere:
                     result = await call(request, response, context)
                 elif endpoint.thread and in_thread is not None:
                     result = await in_thread(partial(endpoint.handler, request, response, context))
                 else:
                     result = endpoint.handler(request, response, context)
                 if result is not None:
-                    await settle(result, endpoint.handler)
+                    await settle(result, endpoint.handler, runtime)
             if after and draft.refusal is None:
                 steps, after = after, ()  # each runs once, also where one of them makes a 400
-                await _run_after(steps, request, response, context)
+                await _run_after(steps, request, response, context, runtime)
         if draft.refusal is None:
             draft.encode()
     except BaseException as error:
@@ -115,13 +119,18 @@ def _decode(schema: Schema, request: Request[object]) -> None:
         request.data = schema.decode(request.body, request.headers.get("Content-Type"))
 
 
-async def _run_after(steps: tuple[Step, ...], request: Request[object], response: Response, context: Context) -> None:
+async def _run_after(
+    steps: tuple[Step, ...], request: Request[object], response: Response, context: Context, runtime: Runtime
+) -> None:
     draft = draft_of(response)
     for step in steps:
         call = step.async_hook
-        result = step.hook(request, response, context) if call is None else await call(request, response, context)
+        if call is None or runtime.on_loop is not None:
+            result = step.hook(request, response, context)
+        else:
+            result = await call(request, response, context)
         if result is not None:
-            await settle(result, step.hook)
+            await settle(result, step.hook, runtime)
         if draft.refusal is not None:
             return
 
@@ -167,7 +176,7 @@ async def _recover(
         if isinstance(error, ClientError) and draft.is_open and not draft.failed:
             # The responses to a request that can't be served are the application's, too: the after-hooks see them.
             draft.encoded = None  # they may still change the page, and its status
-            await _run_after(after, request, response, context)
+            await _run_after(after, request, response, context, runtime)
         if draft.is_open:
             draft.encode()
     except BaseException as another:

@@ -69,7 +69,7 @@ async def _run(
     try:
         result = handler(request, response, context)
         if result is not None:
-            await settle(result, handler)
+            await settle(result, handler, runtime)
         if draft.refusal is None:
             draft.encode()
     except BaseException as error:

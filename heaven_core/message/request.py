@@ -5,7 +5,7 @@ Every request makes one, and most read little of it: what can be derived is deri
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from json import loads
 from types import MappingProxyType
 from typing import Final, Generic, NoReturn, TypeAlias, TypedDict, final
@@ -70,15 +70,16 @@ class Request(Generic[T]):
     - `query_string`: after the `?`, as sent; `query` reads it;
     - `fields`: the header lines, names in lower case; `headers` reads them;
     - `params`: what the route's pattern found: `params["name"]`, and `params["*"]` for the rest;
-    - `origin`: how and where it arrived; `scheme`, `http_version`, `root_path`, `server` and `client` read it.
+    - `origin`: how and where it arrived; `scheme`, `http_version`, `root_path`, `server` and `client` read it. A driver
+      may give a function that is called when somebody asks, since most handlers don't.
 
     `reader` is where the driver gives the body, `None` if the request has none; `limit` is the most bytes of it that
     are read. `presence` is where it knows whether the client is still there, `None` where it can't.
     """
 
     __slots__ = (
-        "_body", "_cookies", "_data", "_headers", "_json", "_query", "_taken",
-        "fields", "limit", "method", "origin", "params", "path", "presence", "query_string", "reader",
+        "_body", "_cookies", "_data", "_headers", "_json", "_origin", "_query", "_taken",
+        "fields", "limit", "method", "params", "path", "presence", "query_string", "reader",
     )  # fmt: skip
 
     def __init__(
@@ -88,14 +89,14 @@ class Request(Generic[T]):
         query_string: bytes = b"",
         fields: Fields = (),
         reader: BodyReader | None = None,
-        origin: Origin = _NO_ORIGIN,
+        origin: Origin | Callable[[], Origin] = _NO_ORIGIN,
     ) -> None:
         self.method: Final = method
         self.path: Final = path or "/"  # a mounted app gets no path at all for its root
         self.query_string: Final = query_string
         self.fields: Final = fields
         self.reader: Final = reader
-        self.origin: Final = origin
+        self._origin = origin
         self.params: Params = NO_PARAMS
         self.limit: int = _DEFAULT_LIMIT
         self.presence: Presence | None = None
@@ -135,6 +136,14 @@ class Request(Generic[T]):
             "scheme": scheme, "http_version": http_version, "raw_path": path, "server": server, "client": client
         }  # fmt: skip
         return Request(method, decode_path(path), query, fields, reader, origin)
+
+    @property
+    def origin(self) -> Origin:
+        """How and where it arrived, by the names that ASGI gives it."""
+        origin = self._origin
+        if callable(origin):
+            origin = self._origin = origin()
+        return origin
 
     @property
     def scheme(self) -> str:

@@ -4,18 +4,32 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Generator
 from functools import partial
 from pathlib import Path
 from typing import TypedDict
 
 import pytest
 
-from heaven_core import App, BadRequest, ClientError, Context, FileRange, Request, Response, ServerSentEvent, Start
+from heaven_core import (
+    App,
+    BadRequest,
+    ClientError,
+    Context,
+    FileRange,
+    NotFound,
+    Request,
+    Response,
+    ServerSentEvent,
+    Start,
+)
+from heaven_core.app.dispatch import respond
 from heaven_core.machine.file_metadata import status_of_open_error
 from heaven_core.message.response import draft_of
 from heaven_core.testing import Client, Clock, Disk
 from heaven_core.testing.driver import Pulled
+from heaven_io.blocking_streams import run_here
+from heaven_io.runtime import system_runtime
 
 
 def text(req: Request, res: Response, ctx: Context) -> None:
@@ -621,3 +635,57 @@ def test_deferred_work_runs_when_the_client_has_left() -> None:
     app.GET("/", handler)
     answer = Client(app).request("GET", "/", leave_after=1)
     assert (answer.ended, ran) == (False, ["always"])
+
+
+def test_a_runtime_may_have_what_is_async_run_elsewhere() -> None:
+    """A driver without an event loop steps the request itself, and meets what the application's code awaits."""
+    ran: list[str] = []
+
+    async def before(req: Request, res: Response, ctx: Context) -> None:
+        ran.append("before")
+
+    async def handler(req: Request, res: Response, ctx: Context) -> None:
+        raise NotFound("nowhere")
+
+    def page(req: Request, res: Response, ctx: Context) -> Awaitable[None]:
+        async def showing() -> None:
+            res.body = "not here"
+
+        return showing()
+
+    async def after(req: Request, res: Response, ctx: Context) -> None:
+        ran.append("after")
+
+    class Elsewhere:
+        def __init__(self, awaitable: Awaitable[object]) -> None:
+            self.awaitable = awaitable
+
+        def __await__(self) -> Generator[Elsewhere, object, object]:
+            return (yield self)
+
+    app = App()
+    app.before("*", before)
+    app.after("*", after)
+    app.GET("/", handler)
+    app.errors(404, page)
+    runtime = system_runtime(on_loop=Elsewhere)
+    response = app.response(runtime)
+    responding = respond(app.registry, Request("GET", "/"), draft_of(response), runtime)
+    step: Callable[[], object] = partial(responding.send, None)
+    met = 0
+    while True:
+        try:
+            asked = step()
+        except StopIteration:
+            break
+        met += 1
+        assert isinstance(asked, Elsewhere)
+        try:
+            run_here(asked.awaitable)
+        except NotFound as error:
+            step = partial(responding.throw, error)
+        else:
+            step = partial(responding.send, None)
+    assert met == 4  # hook, handler, page, hook
+    assert ran == ["before", "after"]
+    assert (response.status, response.body) == (404, "not here")

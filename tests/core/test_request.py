@@ -10,7 +10,7 @@ import pytest
 
 from heaven_core.errors import BadRequest, ClientDisconnected, ContentTooLarge, MissingValue
 from heaven_core.http.headers import Field
-from heaven_core.message.request import Request
+from heaven_core.message.request import Origin, Request
 
 R = TypeVar("R")
 
@@ -321,3 +321,18 @@ def test_data_may_be_none() -> None:
 @pytest.mark.parametrize(("sent", "read"), [("1", "1.0"), ("1.0", "1.0"), ("1.1", "1.1"), ("2", "2")])
 def test_the_version_is_called_by_one_name_on_every_server(sent: str, read: str) -> None:
     assert Request("GET", "/", origin={"http_version": sent}).http_version == read
+
+
+def test_an_origin_that_is_a_function_is_called_once_and_only_when_somebody_asks() -> None:
+    """A driver that has to put it together saves that for the requests whose handlers don't ask."""
+    asked: list[str] = []
+
+    def origin() -> Origin:
+        asked.append("origin")
+        return {"scheme": "https", "client": ("192.0.2.1", 5000)}
+
+    request: Request = Request("GET", "/", origin=origin)
+    assert request.path == "/"
+    assert asked == []
+    assert (request.scheme, request.client, request.root_path) == ("https", ("192.0.2.1", 5000), "")
+    assert asked == ["origin"]

@@ -6,7 +6,7 @@ import asyncio
 import io
 import os
 import threading
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Final
@@ -39,6 +39,7 @@ from heaven_driver.blocking import (
     serve,
     system_runtime,
 )
+from heaven_io.blocking_streams import run_here
 from tests.handlers.kit import loose
 
 PATIENCE: Final = 10.0
@@ -423,6 +424,21 @@ class TestDeferredWork:
         with pytest.raises(KeyboardInterrupt):
             run_deferred(calls, App(), lambda error, where: None)
         assert caplog.messages == ["deferred call print is lost: the process is being ended"]
+
+    def test_a_server_with_an_event_loop_somewhere_awaits_what_is_async_itself(self) -> None:
+        awaited: list[object] = []
+        reports: list[BaseException] = []
+
+        async def call(app: App) -> str:
+            raise ValueError("awaited")
+
+        def wait(awaitable: Awaitable[object]) -> None:
+            awaited.append(awaitable)
+            run_here(awaitable)
+
+        run_deferred([DeferredCall(call, "always")], App(), lambda error, where: reports.append(error), wait)
+        assert len(awaited) == 1
+        assert [str(error) for error in reports] == ["awaited"]
 
     def test_the_apps_own_runner_is_given_the_calls(self) -> None:
         given: list[int] = []

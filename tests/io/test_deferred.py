@@ -13,7 +13,8 @@ import pytest
 
 from heaven_core import App
 from heaven_core.protocol.events import DeferredCall
-from heaven_io.deferred import TaskGroupRunner, hand_over, run_calls
+from heaven_io.deferred import TaskGroupRunner, run_calls
+from heaven_io.reporting import hand_over
 
 pytestmark = pytest.mark.anyio
 
