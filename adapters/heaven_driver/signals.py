@@ -35,8 +35,9 @@ def heard_first(tell: Callable[[], None]) -> Generator[None]:
         yield
     finally:
         for number, handler, server in installed:
-            # One that somebody has chained before this one goes on calling it, which does no harm.
-            if signal.getsignal(number) is handler:
+            # One that somebody has chained before this one goes on calling it, which does no harm; and so does this one
+            # itself where it ends in another thread, which can't take it back.
+            if current_thread() is main_thread() and signal.getsignal(number) is handler:
                 signal.signal(number, server)
 
 

@@ -121,13 +121,20 @@ def read_answers(data: bytes, methods: Sequence[str]) -> list[WireAnswer]:
     return answers
 
 
-def fetch(port: int, ask: Ask, path: str = "", headers: Mapping[str, str] | None = None) -> WireAnswer:
-    """One request on a connection of its own; the answer, read until the server closes the connection."""
+def fetch(
+    port: int, ask: Ask, path: str = "", headers: Mapping[str, str] | None = None, trailing: bytes = b""
+) -> WireAnswer:
+    """One request on a connection of its own; the answer, read until the server closes the connection.
+
+    `trailing` are bytes that a server is known to send after it.
+    """
     given = [*ask.headers, *(headers or {}).items(), ("Connection", "close")]
     target = ("/mounted" if ask.mounted else "") + path + ask.target
     with Raw(port) as raw:
         raw.send(write_request(ask.method, target, given, ask.body))
-        [answer] = read_answers(raw.read_until_closed(), [ask.method])
+        received = raw.read_until_closed()
+        assert received.endswith(trailing)
+        [answer] = read_answers(received.removesuffix(trailing), [ask.method])
         return answer
 
 

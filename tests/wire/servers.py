@@ -20,12 +20,18 @@ from typing import Final, final
 __all__ = [
     "ASGI_KINDS",
     "GRANIAN",
+    "GUNICORN",
+    "GUNICORN_THREADS",
     "HYPERCORN",
     "HYPERCORN_TRIO",
     "KINDS",
     "SOCKET_KINDS",
     "UVICORN",
     "UVICORN_HTTPTOOLS",
+    "UWSGI",
+    "UWSGI_THREADS",
+    "WAITRESS",
+    "WSGI_KINDS",
     "Kind",
     "Server",
     "until",
@@ -79,6 +85,33 @@ def _socket(backend: str) -> Callable[[int], list[str]]:
     return arguments
 
 
+_WSGI_TARGET: Final = "tests.wire.wsgi_target:application"
+
+
+def _gunicorn(worker: str) -> Callable[[int], list[str]]:
+    def arguments(port: int) -> list[str]:
+        return [
+            *("gunicorn", _WSGI_TARGET, "--bind", f"127.0.0.1:{port}", "--worker-class", worker),
+            *("--threads", "16" if worker == "gthread" else "1", "--graceful-timeout", "5", "--no-control-socket"),
+        ]
+
+    return arguments
+
+
+def _waitress(port: int) -> list[str]:
+    return ["waitress", "--listen", f"127.0.0.1:{port}", "--threads", "16", "--no-expose-tracebacks", _WSGI_TARGET]
+
+
+def _uwsgi(*options: str) -> Callable[[int], list[str]]:
+    def arguments(port: int) -> list[str]:
+        return [
+            *("tests.wire.uwsgi_program", "--http-socket", f"127.0.0.1:{port}", "--module", _WSGI_TARGET),
+            *("--master", "--need-app", "--die-on-term", "--disable-logging", *options),
+        ]
+
+    return arguments
+
+
 UVICORN: Final = Kind("uvicorn-h11", _uvicorn("h11"))
 UVICORN_HTTPTOOLS: Final = Kind("uvicorn-httptools", _uvicorn("httptools"))
 HYPERCORN: Final = Kind("hypercorn-asyncio", _hypercorn("asyncio"))
@@ -88,7 +121,13 @@ ASGI_KINDS: Final = (UVICORN, UVICORN_HTTPTOOLS, HYPERCORN, HYPERCORN_TRIO, GRAN
 SOCKET_KINDS: Final = tuple(
     [Kind(f"socket-{name}", _socket(name)) for name in ("asyncio", "uvloop", "trio", "streams")]
 )
-KINDS: Final = (*ASGI_KINDS, *SOCKET_KINDS)
+GUNICORN: Final = Kind("gunicorn-sync", _gunicorn("sync"))
+GUNICORN_THREADS: Final = Kind("gunicorn-gthread", _gunicorn("gthread"))
+WAITRESS: Final = Kind("waitress", _waitress)
+UWSGI: Final = Kind("uwsgi", _uwsgi())
+UWSGI_THREADS: Final = Kind("uwsgi-threads", _uwsgi("--enable-threads", "--threads", "16"))
+WSGI_KINDS: Final = (GUNICORN, GUNICORN_THREADS, WAITRESS, UWSGI, UWSGI_THREADS)
+KINDS: Final = (*ASGI_KINDS, *SOCKET_KINDS, *WSGI_KINDS)
 
 
 @final

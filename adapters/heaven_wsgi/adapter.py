@@ -1,0 +1,206 @@
+"""The WSGI application that a server calls."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Coroutine, Iterable
+from contextvars import Context, copy_context
+from functools import partial
+from typing import Final, final
+from wsgiref.types import StartResponse, WSGIEnvironment
+
+from heaven_core import App, Request
+from heaven_core.app.dispatch import respond
+from heaven_core.machine.fast_path import render
+from heaven_core.message.draft import Draft
+from heaven_core.protocol.outcome import OutcomeKind
+from heaven_driver.blocking import system_runtime
+from heaven_io.reporting import log_error
+from heaven_wsgi.deferred import MAX_WAITING
+from heaven_wsgi.environ import body_of, has_body, request_of
+from heaven_wsgi.exchange import Exchange
+from heaven_wsgi.head import STATUS_LINES, native_fields
+from heaven_wsgi.life import Life, Limits
+from heaven_wsgi.process import this_process
+from heaven_wsgi.request_body import InputReader, UnreadableBody
+from heaven_wsgi.response_body import WholeBody
+from heaven_wsgi.waiting import Answer, OnLoop, ServerThread
+
+__all__ = ["WSGIAdapter"]
+
+# Servers write Date themselves, some of them with a clock of their own.
+_DATE_LAG: Final = 2.0
+
+# In which process the app is ready: none, or any, where nothing has to be entered again after a fork.
+_NOWHERE: Final = -1
+_ANYWHERE: Final = 0
+
+
+@final
+class WSGIAdapter:
+    """`app` as a WSGI application, for gunicorn, waitress, uWSGI, mod_wsgi and the like.
+
+    What is `def` runs in the server's thread; what is `async def` on one event loop that each process has for it. The
+    lifespan is entered by the first request, or by `start`, and left when the process ends, or by `stop`.
+
+    - `deferred_deadline`: seconds that deferred work gets at the end; what is pending then is logged by name;
+    - `max_deferred_waiting`: of how many responses it runs or waits; of the next it is refused and logged by name;
+    - `closing_limit`: seconds that an async stream gets to close when it has ended or its client has gone; what is
+      slower is given up and reported;
+    - `stream_deadline`: seconds that event streams get at the end;
+    - `signals`: whether SIGTERM and SIGINT end event streams, before the server's own handlers run. That takes the main
+      thread: it is `start` that is called there, or the first event stream.
+    """
+
+    __slots__ = ("_life", "_limits", "_lives", "_ready_in", "_runtime", "app")
+
+    def __init__(
+        self,
+        app: App,
+        *,
+        deferred_deadline: float = 10.0,
+        max_deferred_waiting: int = MAX_WAITING,
+        closing_limit: float = 5.0,
+        stream_deadline: float = 10.0,
+        signals: bool = True,
+    ) -> None:
+        if max_deferred_waiting < 1:
+            raise ValueError(f"max_deferred_waiting= must be 1 or more, not {max_deferred_waiting}")
+        self.app: Final = app
+        self._limits: Final = Limits(deferred_deadline, max_deferred_waiting, closing_limit, stream_deadline, signals)
+        self._runtime: Final = system_runtime(_spawn, date_lag=_DATE_LAG, on_loop=OnLoop)
+        self._lives: Final[dict[int, Life]] = {}
+        self._life: Life | None = None
+        self._ready_in = _NOWHERE
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Serve a request (PEP 3333). Raises what the lifespan raises, and a `SystemExit` of a handler's."""
+        if self._ready_in != _ANYWHERE and self._ready_in != os.getpid():
+            self._begin()
+        runtime = self._runtime
+        thread = ServerThread() if has_body(environ) else None
+        reader = None if thread is None else body_of(environ, self.app.registry.max_body_size, thread)
+        request = request_of(environ, reader)
+        draft = Draft(self.app, runtime)
+        # Variables that a request sets are its own, whichever requests the thread has served before.
+        context = copy_context()
+        responding = respond(self.app.registry, request, draft, runtime)
+        try:
+            try:
+                asked = context.run(responding.send, None)
+            except StopIteration:
+                pass  # nothing was async
+            else:
+                thread = ServerThread() if thread is None else thread
+                _respond_on_loop(responding, asked, context, thread)
+        except BaseException:
+            self._exchange(request, draft, context, thread, reader).abandon()
+            raise
+        rendered = None if self.app.observers.any else render(draft, request.method)
+        if rendered is None:
+            return self._exchange(request, draft, context, thread, reader).begin(environ, start_response)
+        if thread is not None:
+            _end_request(thread, reader)
+        fields, body = rendered
+        try:
+            start_response(STATUS_LINES[draft.status], native_fields(fields))
+        except BaseException:
+            self._finish(draft, context, 0, False)
+            raise
+        if draft.deferred is None:
+            draft.finish("failed" if draft.failed else "complete", len(body), runtime.monotonic())
+            return [body] if body else []
+        return WholeBody(body, partial(self._finish, draft, context, len(body)))
+
+    def start(self) -> None:
+        """Enter the lifespan now, and hear signals, where this is called in the main thread.
+
+        To be called in the process that serves: gunicorn's `post_worker_init`, uWSGI's `postfork`. Without it the first
+        request does so. Raises what the lifespan raises, `ValueError` where `app.check()` does, and `RuntimeError`
+        after `stop`.
+        """
+        self._begin().listen()
+
+    def stop(self) -> None:
+        """End the event streams, wait for deferred work, and leave the lifespan, as the end of the process does.
+
+        For servers that end without Python's knowing, and for tests. Nothing is served afterwards in this process.
+        """
+        self._ready_in = _NOWHERE
+        self._life_here(begin=False).end()
+
+    def _begin(self) -> Life:
+        life = self._life_here()
+        self._ready_in = _ANYWHERE if self.app.lifespan is None else life.pid
+        return life
+
+    def _life_here(self, begin: bool = True) -> Life:
+        """What the app has in this process: a child begins anew."""
+        process = this_process()
+        life = self._life
+        if life is None or life.pid != process.pid:
+            life = self._lives.get(process.pid)
+            if life is None:
+                life = self._lives.setdefault(process.pid, Life(self.app, process, self._report, self._limits))
+            self._life = life
+        if begin:
+            life.begin()
+        return life
+
+    def _exchange(
+        self,
+        request: Request[object],
+        draft: Draft,
+        context: Context,
+        thread: ServerThread | None,
+        reader: InputReader | UnreadableBody | None,
+    ) -> Exchange:
+        thread = ServerThread() if thread is None else thread
+        end = partial(_end_request, thread, reader)
+        return Exchange(request, draft, self._runtime, context, self._life_here(), thread, end)
+
+    def _finish(self, draft: Draft, context: Context, size: int, sent: bool) -> None:
+        """End a response that needed no machine. Its deferred calls are handed over."""
+        kind: OutcomeKind = "failed" if draft.failed else "complete" if sent else "disconnected"
+        calls = draft.finish(kind, size if sent else 0, self._runtime.monotonic())
+        if calls:
+            context.run(self._life_here().defer, calls)
+
+    def _report(self, error: BaseException, where: str) -> None:
+        self.app.report(error, where, self._runtime)
+
+
+def _respond_on_loop(
+    responding: Coroutine[object, object, None], asked: object, context: Context, thread: ServerThread
+) -> None:
+    """Go on with hooks and handler, and have what is async run on the event loop: `asked` is the first of it."""
+    while True:
+        if not isinstance(asked, OnLoop):
+            raise TypeError(f"nobody here can wait for {asked!r}")
+        try:
+            given = this_process().get_loop().await_in(context, asked.awaitable, thread)
+        except BaseException as error:
+            step = partial(responding.throw, error)
+        else:
+            step = partial(responding.send, given)
+        try:
+            asked = context.run(step)
+        except StopIteration:
+            return
+
+
+def _end_request(thread: ServerThread, reader: InputReader | UnreadableBody | None) -> None:
+    """Read no more of the request: its response has ended, or is on its way."""
+    if reader is not None:
+        reader.end()
+    thread.end()
+
+
+def _spawn(awaitable: Awaitable[object]) -> None:
+    """Have an async `on_error` run on the event loop, where nobody waits for it."""
+    this_process().get_loop().begin(copy_context(), awaitable, Answer(), _log_failure)
+
+
+def _log_failure(answer: Answer) -> None:
+    if answer.error is not None:
+        log_error(answer.error, "on_error")

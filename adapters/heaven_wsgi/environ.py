@@ -1,0 +1,136 @@
+"""A WSGI environ as a request of the core (PEP 3333)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final, final, overload
+from wsgiref.types import WSGIEnvironment
+
+from heaven_core import Field, Origin, Request
+from heaven_core._typing import override
+from heaven_wsgi.request_body import InputReader, UnreadableBody
+from heaven_wsgi.waiting import ServerThread
+
+__all__ = ["EnvironFields", "body_of", "has_body", "request_of"]
+
+_HTTP1: Final = frozenset({"HTTP/1.1", "HTTP/1.0"})
+_NO_LENGTH: Final = frozenset({"", "0"})
+# What a client may write as `Content_Length`, which the servers' names for fields don't tell from the real one.
+_NOT_THESE: Final = frozenset({"HTTP_CONTENT_LENGTH", "HTTP_CONTENT_TYPE"})
+
+
+@final
+class EnvironFields(Sequence[Field]):
+    """The header lines in an environ, and where it came from, read when somebody asks: most handlers don't.
+
+    That is a quarter of what a small response costs (benchmarks/wsgi.py).
+    """
+
+    __slots__ = ("_environ", "_lines")
+
+    def __init__(self, environ: WSGIEnvironment) -> None:
+        self._environ: Final = environ
+        self._lines: list[Field] | None = None
+
+    @override
+    def __iter__(self) -> Iterator[Field]:
+        return iter(self._read())
+
+    @override
+    def __len__(self) -> int:
+        return len(self._read())
+
+    @overload
+    def __getitem__(self, index: int) -> Field: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Field]: ...
+    @override
+    def __getitem__(self, index: int | slice) -> Field | Sequence[Field]:
+        return self._read()[index]
+
+    def read_origin(self) -> Origin:
+        """How and where the request arrived."""
+        environ = self._environ
+        address: str = environ.get("REMOTE_ADDR", "")
+        port = str(environ.get("REMOTE_PORT", ""))  # Werkzeug's server gives a number
+        server_port: str = environ.get("SERVER_PORT", "")
+        root: str = environ.get("SCRIPT_NAME", "")
+        return {
+            "scheme": environ["wsgi.url_scheme"],
+            "http_version": environ.get("SERVER_PROTOCOL", "HTTP/1.1")[5:],
+            "root_path": _text_of(root),
+            "raw_path": _raw_path_of(environ),
+            "server": (environ["SERVER_NAME"], int(server_port) if server_port.isdecimal() else None),
+            "client": (address, int(port) if port.isdecimal() else 0) if address else None,
+        }
+
+    def _read(self) -> list[Field]:
+        lines = self._lines
+        if lines is None:
+            environ = self._environ
+            lines = self._lines = [
+                (key[5:].replace("_", "-").lower().encode("latin-1"), _bytes_of(value))
+                for key, value in environ.items()
+                if key.startswith("HTTP_") and key not in _NOT_THESE
+            ]
+            for key, name in (("CONTENT_TYPE", b"content-type"), ("CONTENT_LENGTH", b"content-length")):
+                value = environ.get(key)
+                if value:
+                    lines.append((name, _bytes_of(value)))
+        return lines
+
+
+def request_of(environ: WSGIEnvironment, reader: InputReader | UnreadableBody | None) -> Request[object]:
+    """The request that a handler gets. Its path is what comes after `SCRIPT_NAME`."""
+    query: str = environ.get("QUERY_STRING", "")
+    fields = EnvironFields(environ)
+    return Request(
+        environ["REQUEST_METHOD"],
+        _text_of(environ.get("PATH_INFO", "")),
+        query.encode("latin-1"),
+        fields,
+        reader,
+        fields.read_origin,
+    )
+
+
+def has_body(environ: WSGIEnvironment) -> bool:
+    """Whether the request may have a body. In HTTP/1 one of two fields says so (RFC 9112 §6.3), above none has to."""
+    return (
+        "HTTP_TRANSFER_ENCODING" in environ
+        or environ.get("CONTENT_LENGTH", "") not in _NO_LENGTH
+        or environ.get("SERVER_PROTOCOL") not in _HTTP1
+    )
+
+
+def body_of(environ: WSGIEnvironment, limit: int, thread: ServerThread) -> InputReader | UnreadableBody | None:
+    """Where the body of the request is read; `None` where it has none."""
+    length: str = environ.get("CONTENT_LENGTH", "")
+    chunked = "HTTP_TRANSFER_ENCODING" in environ
+    if environ.get("wsgi.input_terminated") and (chunked or not length):
+        return InputReader(environ["wsgi.input"], None, limit, thread)  # the server has taken the chunks apart
+    if chunked:
+        return UnreadableBody(411, "this server reads no body in chunks: say its length, in Content-Length")
+    if not length:
+        return None
+    if not (length.isascii() and length.isdigit()):
+        return UnreadableBody(400, "Content-Length is no number of bytes")
+    digits = length.lstrip("0")  # of any number, which int() refuses to read; no body is as long
+    return InputReader(environ["wsgi.input"], int(digits[:20] or "0"), limit, thread)
+
+
+def _raw_path_of(environ: WSGIEnvironment) -> bytes | None:
+    """The path as the client has sent it, where the server says that."""
+    target: str = environ.get("RAW_URI") or environ.get("REQUEST_URI") or ""
+    if not target.startswith("/"):  # in absolute form, or the server does not say
+        return None
+    return target.partition("?")[0].encode("latin-1")
+
+
+def _text_of(native: str) -> str:
+    """The text that bytes in UTF-8 stand for, of which PEP 3333 makes one character each."""
+    return native if native.isascii() else native.encode("latin-1").decode("utf-8", "replace")
+
+
+def _bytes_of(native: str) -> bytes:
+    return native.encode("latin-1")
