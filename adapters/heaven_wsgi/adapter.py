@@ -74,9 +74,9 @@ class WSGIAdapter:
         self._ready_in = _NOWHERE
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Serve a request (PEP 3333). Raises what the lifespan raises, and a `SystemExit` of a handler's."""
+        """Serve a request (PEP 3333). Raises what the lifespan raises, and the exits of handlers."""
         if self._ready_in != _ANYWHERE and self._ready_in != os.getpid():
-            self._begin()
+            self._begin_with_request()
         runtime = self._runtime
         thread = ServerThread() if has_body(environ) else None
         reader = None if thread is None else body_of(environ, self.app.registry.max_body_size, thread)
@@ -128,6 +128,12 @@ class WSGIAdapter:
         """
         self._ready_in = _NOWHERE
         self._life_here(begin=False).end()
+
+    def _begin_with_request(self) -> None:
+        try:
+            self._begin()
+        except OSError as error:  # which a server would take for the leaving of its client, and say nothing
+            raise RuntimeError(f"the app did not start: {type(error).__name__}: {error}") from error
 
     def _begin(self) -> Life:
         life = self._life_here()

@@ -123,7 +123,7 @@ class AsyncStream:
                 log_error(raised, "a stream that the end of the process has closed")
 
     async def _take_steps(self) -> BaseException | None:
-        """Take each step that is asked for, until the stream is to be closed. What the last one raised if that cut it."""
+        """Take each step that is asked for, until the stream is to be closed. What the last raised, if that cut it."""
         answer = await self._commands.get()
         while not self._is_closing():  # a step that was asked for just before is nobody's any more
             try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterable, Callable, Iterable
 from contextvars import Context
+from errno import ECONNRESET
 from functools import partial
 from typing import Final, final
 from wsgiref.types import StartResponse, WSGIEnvironment
@@ -82,7 +83,8 @@ class Exchange:
                 waiting = run(next, steps, None)
         except StopIteration:
             self._end()
-            raise ConnectionResetError("the client went away before it had sent the whole request") from None
+            # By its number gunicorn knows that this is nothing to be logged.
+            raise ConnectionResetError(ECONNRESET, "the client went away before its request had come") from None
         except BaseException:
             try:
                 run(steps.close)

@@ -16,6 +16,11 @@ RUNNING: Final[list[Server]] = []
 HERE: Final = Path(__file__).parent
 
 
+def served_by(*kinds: Kind) -> pytest.MarkDecorator:
+    """A test, or all of a module, for these kinds of servers."""
+    return pytest.mark.parametrize("kind", kinds, ids=[kind.name for kind in kinds], indirect=True)
+
+
 class Serve(Protocol):
     """Starts a server with the app of a module below tests/wire/apps.
 
@@ -35,7 +40,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session", params=KINDS, ids=[kind.name for kind in KINDS])
 def kind(request: pytest.FixtureRequest) -> Kind:
-    """Each kind of server in turn."""
+    """Each kind of server in turn, unless the test is `served_by` others."""
     chosen = request.param
     assert isinstance(chosen, Kind)
     return chosen

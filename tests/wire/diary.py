@@ -15,7 +15,7 @@ __all__ = ["Diary"]
 class Diary:
     """What the app of one server writes down."""
 
-    def __init__(self, serve: Serve, lifespan: str = "asynchronous", deadline: str = "10") -> None:
+    def __init__(self, serve: Serve, lifespan: str = "asynchronous", deadline: str = "10", **settings: str) -> None:
         name = f"diary-{uuid4().hex}"
         self.server: Final = serve(
             "lifespans",
@@ -23,6 +23,7 @@ class Diary:
             HEAVEN_TEST_DIARY=name,
             HEAVEN_TEST_LIFESPAN=lifespan,
             HEAVEN_TEST_DEADLINE=deadline,
+            **settings,
         )
         self.path: Final[Path] = self.server.directory / name
 

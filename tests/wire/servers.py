@@ -1,7 +1,8 @@
 """Servers as data: how each kind is started, and one that runs.
 
 A kind is a command line that serves the app whose module name is in the environment. A further adapter adds its kinds
-to `KINDS`, and all wire tests run on them.
+to `KINDS`, and all wire tests run on them. Those of WSGI are apart: what a client leaves, shutdowns and connections are
+the servers' own there, so that each test says which of them it is for.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import Final, final
 
 __all__ = [
     "ASGI_KINDS",
+    "EVERY_KIND",
     "GRANIAN",
     "GUNICORN",
     "GUNICORN_THREADS",
@@ -127,7 +129,8 @@ WAITRESS: Final = Kind("waitress", _waitress)
 UWSGI: Final = Kind("uwsgi", _uwsgi())
 UWSGI_THREADS: Final = Kind("uwsgi-threads", _uwsgi("--enable-threads", "--threads", "16"))
 WSGI_KINDS: Final = (GUNICORN, GUNICORN_THREADS, WAITRESS, UWSGI, UWSGI_THREADS)
-KINDS: Final = (*ASGI_KINDS, *SOCKET_KINDS, *WSGI_KINDS)
+KINDS: Final = (*ASGI_KINDS, *SOCKET_KINDS)
+EVERY_KIND: Final = (*KINDS, *WSGI_KINDS)
 
 
 @final

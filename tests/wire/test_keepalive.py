@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from tests.table.kit import LIMIT
-from tests.wire.conftest import Serve
+from tests.wire.conftest import Serve, served_by
 from tests.wire.raw import Raw, read_answers, write_request
 from tests.wire.runs import Run
-from tests.wire.servers import UVICORN_HTTPTOOLS, Kind
+from tests.wire.servers import GUNICORN_THREADS, KINDS, UVICORN_HTTPTOOLS, WAITRESS, Kind
+
+# Of the servers of WSGI, those that keep connections; what else is here is theirs.
+KEEPING = served_by(*KINDS, GUNICORN_THREADS, WAITRESS)
 
 
+@KEEPING
 def test_a_connection_serves_many(serve: Serve) -> None:
     with Raw(serve("everything").port) as raw:
         for _ in range(3):
@@ -47,6 +51,7 @@ def test_res_close_holds_for_http_1_0_with_keep_alive(serve: Serve) -> None:
     assert answer.text == "last"
 
 
+@KEEPING
 def test_http_1_0_gets_a_stream_that_ends_with_the_connection(serve: Serve, kind: Kind) -> None:
     """RFC 9112 §6.1: no Transfer-Encoding to a client that does not know it."""
     with Raw(serve("everything").port) as raw:
@@ -57,6 +62,7 @@ def test_http_1_0_gets_a_stream_that_ends_with_the_connection(serve: Serve, kind
     assert ("transfer-encoding" in answer.hop) is (kind is UVICORN_HTTPTOOLS)
 
 
+@KEEPING
 def test_deferred_work_does_not_delay_the_next_request_on_the_connection(serve: Serve) -> None:
     """SPEC 5: here it waits for that very request."""
     server = serve("everything")
@@ -85,6 +91,7 @@ def test_an_upload_that_says_that_it_is_too_large_is_refused_unread(serve: Serve
     run.wait_for("complete 413", [])
 
 
+@KEEPING
 def test_after_a_refused_upload_the_connection_is_in_step(serve: Serve) -> None:
     """What is left of the body is never taken for a request: it is drained, or the connection closed."""
     with Raw(serve("everything").port) as raw:
@@ -98,6 +105,7 @@ def test_after_a_refused_upload_the_connection_is_in_step(serve: Serve) -> None:
             assert answer.body == b'["a",{"b":[]}]'
 
 
+@KEEPING
 def test_a_chunked_upload_that_is_too_large_is_refused(serve: Serve) -> None:
     server = serve("everything")
     run = Run(server)
@@ -108,6 +116,7 @@ def test_a_chunked_upload_that_is_too_large_is_refused(serve: Serve) -> None:
     run.wait_for("complete 413", [])
 
 
+@KEEPING
 def test_a_chunked_upload_arrives_whole(serve: Serve) -> None:
     with Raw(serve("everything").port) as raw:
         raw.send(write_request("POST", "/take", [("Transfer-Encoding", "chunked")]))
@@ -116,6 +125,7 @@ def test_a_chunked_upload_arrives_whole(serve: Serve) -> None:
         assert raw.read_answer("POST").text == "7 bytes"
 
 
+@KEEPING
 def test_expect_100_continue_is_answered(serve: Serve) -> None:
     """RFC 9110 §10.1.1."""
     with Raw(serve("everything").port) as raw:

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests.table.kit import Ask
-from tests.wire.conftest import Serve
+from tests.wire.conftest import Serve, served_by
 from tests.wire.diary import Diary
 from tests.wire.raw import fetch
-from tests.wire.servers import Server, until
+from tests.wire.servers import EVERY_KIND, UWSGI, Server, until
 
 
 def listens(server: Server) -> bool:
@@ -22,6 +22,11 @@ def listens(server: Server) -> bool:
     return True
 
 
+# uWSGI without threads runs deferred work before it closes the connection.
+WITH_DEFERRED_WORK_AFTERWARDS = served_by(*[kind for kind in EVERY_KIND if kind is not UWSGI])
+
+
+@served_by(*EVERY_KIND)
 @pytest.mark.parametrize("lifespan", ["asynchronous", "synchronous"])
 def test_is_entered_before_the_first_request_and_left_at_the_end(lifespan: str, serve: Serve) -> None:
     diary = Diary(serve, lifespan)
@@ -40,6 +45,7 @@ def test_a_startup_that_fails_is_reported_and_nothing_is_served(lifespan: str, s
     assert "the database is away" in diary.server.output
 
 
+@WITH_DEFERRED_WORK_AFTERWARDS
 def test_deferred_work_is_awaited_at_the_shutdown(serve: Serve) -> None:
     """SPEC 5; and before the lifespan is left, so that it has what the startup has made."""
     diary = Diary(serve, "asynchronous")
@@ -51,6 +57,7 @@ def test_deferred_work_is_awaited_at_the_shutdown(serve: Serve) -> None:
     assert diary.lines == ["entered", "deferred call has begun", "deferred call has ended", "left"]
 
 
+@WITH_DEFERRED_WORK_AFTERWARDS
 def test_deferred_work_that_is_lost_is_logged_by_name(serve: Serve) -> None:
     """SPEC 5: when the deadline is over, it is cancelled."""
     diary = Diary(serve, "asynchronous", deadline="0.1")

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import pytest
-
 from tests.table.kit import Ask
-from tests.wire.conftest import Serve
+from tests.wire.conftest import Serve, served_by
 from tests.wire.raw import fetch, fetch_json
 from tests.wire.runs import Run
-from tests.wire.servers import ASGI_KINDS
+from tests.wire.servers import ASGI_KINDS, WSGI_KINDS
 
-# A router that mounts an app is one of ASGI.
-pytestmark = pytest.mark.parametrize("kind", ASGI_KINDS, indirect=True, ids=lambda kind: kind.name)
+# Our own server has no router.
+MOUNTING = served_by(*ASGI_KINDS, *WSGI_KINDS)
 
 
+@MOUNTING
 def test_the_app_sees_its_own_path_and_the_whole_url(serve: Serve) -> None:
     assert fetch_json(serve("everything").port, "/mounted/place/x%20y?q=1") == {
         "root_path": "/mounted",
@@ -23,11 +22,13 @@ def test_the_app_sees_its_own_path_and_the_whole_url(serve: Serve) -> None:
     }
 
 
+@MOUNTING
 def test_the_mount_alone_is_the_root(serve: Serve) -> None:
     answer = fetch(serve("everything").port, Ask(), "/mounted/")
     assert answer.status == 404
 
 
+@served_by(*ASGI_KINDS)
 def test_without_a_lifespan_deferred_work_runs_in_the_task_of_the_request(serve: Serve) -> None:
     """A router that mounts the app may keep the lifespan to itself; what follows on the connection is not delayed."""
     server = serve("everything", fresh=True, HEAVEN_TEST_NO_LIFESPAN="1")

@@ -7,12 +7,16 @@ import os
 import pytest
 
 from tests.table.kit import Ask
-from tests.wire.conftest import Serve
+from tests.wire.conftest import Serve, served_by
 from tests.wire.raw import Raw, fetch, read_answers, write_request
 from tests.wire.runs import Run
-from tests.wire.servers import GRANIAN, Kind
+from tests.wire.servers import EVERY_KIND, GRANIAN, UWSGI, UWSGI_THREADS, Kind
+
+# It delimits what has no length by closing, also to HTTP/1.1.
+UNDELIMITED = (UWSGI, UWSGI_THREADS)
 
 
+@served_by(*[kind for kind in EVERY_KIND if kind not in UNDELIMITED])
 @pytest.mark.parametrize("path", ["/async-stream-that-fails", "/sync-stream-that-fails", "/shorter-than-promised"])
 def test_items_yielded_before_the_break_arrive_and_the_body_is_not_whole(path: str, serve: Serve) -> None:
     """Chunked or with a length, and the next request, on a connection of its own, is answered as ever."""
@@ -26,6 +30,13 @@ def test_items_yielded_before_the_break_arrive_and_the_body_is_not_whole(path: s
     assert fetch(server.port, Ask(), "/text").whole
 
 
+@served_by(*UNDELIMITED)
+def test_a_promised_length_shows_the_break_everywhere(serve: Serve) -> None:
+    answer = fetch(serve("everything").port, Ask(), "/shorter-than-promised")
+    assert (answer.body, answer.whole) == (b"four", False)
+
+
+@served_by(*EVERY_KIND)
 @pytest.mark.parametrize("ranges", ["", "bytes=1-", "bytes=0-33554431,33554433-"])
 def test_a_file_that_shrinks_while_it_is_sent(ranges: str, serve: Serve, kind: Kind) -> None:
     """SPEC 3: a short body never looks whole, and the next response never mixes into it."""

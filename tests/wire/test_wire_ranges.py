@@ -10,8 +10,11 @@ from pathlib import Path
 from tests.programs import program
 from tests.table.files import DATA
 from tests.table.kit import Ask
-from tests.wire.conftest import Serve
+from tests.wire.conftest import Serve, served_by
 from tests.wire.raw import fetch
+from tests.wire.servers import EVERY_KIND
+
+pytestmark = served_by(*EVERY_KIND)
 
 PATIENCE = 30.0  # seconds
 

@@ -12,10 +12,12 @@ import pytest
 from heaven_core.http.headers import Field
 from tests.scenarios import SCENARIOS
 from tests.table.kit import Answer, Scenario
-from tests.wire.conftest import Serve
+from tests.wire.conftest import Serve, served_by
 from tests.wire.raw import fetch
 from tests.wire.runs import Run
-from tests.wire.servers import PATIENCE, SOCKET_KINDS, UWSGI, UWSGI_THREADS, WSGI_KINDS, Kind
+from tests.wire.servers import EVERY_KIND, PATIENCE, SOCKET_KINDS, UWSGI, UWSGI_THREADS, WSGI_KINDS, Kind
+
+pytestmark = served_by(*EVERY_KIND)
 
 BY_NAME: Final = [pytest.param(scenario, id=scenario.name) for scenario in SCENARIOS]
 

@@ -87,6 +87,19 @@ def test_start_enters_it_and_stop_leaves_it(kind: Callable[[list[str]], Lifespan
     assert notes == ["entered", "left"]
 
 
+def test_a_failure_at_the_first_request_is_never_taken_for_the_leaving_of_the_client() -> None:
+    """gunicorn says nothing of an `OSError`."""
+
+    @contextmanager
+    def lifespan(app: App) -> Generator[None]:
+        raise ConnectionError("the database is away")
+        yield  # type: ignore[unreachable]  # which makes it a generator
+
+    raised = Call(adapter_with(lifespan), environ_of()).begin().raised
+    assert type(raised) is RuntimeError
+    assert str(raised) == "the app did not start: ConnectionError: the database is away"
+
+
 def test_one_that_fails_is_raised_and_tried_again_by_the_next_request() -> None:
     """A database may come up later than we do."""
     tries: list[int] = []
