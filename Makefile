@@ -13,7 +13,7 @@ ROOMS := heaven_core adapters tests benchmarks examples tools
 CODE := $(foreach room,$(ROOMS),$(if $(wildcard $(room)/*.py $(room)/*/*.py),$(room)))
 STUBS := h11 aiofiles
 
-.PHONY: help demo test check-fast fast-rules fast-tests lint types imports tests format states compiled bench bench-files bench-events bench-socket dev-env demo-env clean
+.PHONY: help demo test check-fast fast-rules fast-tests lint types imports tests format states compiled bench bench-files bench-events bench-socket bench-wsgi dev-env demo-env clean
 
 help:
 	@echo "make demo         the showcase at http://127.0.0.1:8000/ (PORT=8001 changes the port); Ctrl-C stops it"
@@ -31,6 +31,7 @@ help:
 	@echo "make bench-files  the same for downloads, beside nginx and Starlette; takes two minutes"
 	@echo "make bench-events the same for chunks and event streams, beside Starlette and sse-starlette; takes two minutes"
 	@echo "make bench-socket the same for the socket server, beside uvicorn, aiohttp, hypercorn and nginx; takes five minutes"
+	@echo "make bench-wsgi   the same for a small text under WSGI, beside Falcon, Flask and a2wsgi; takes half a minute"
 	@echo "make clean        removes .venv, caches and what was built"
 	@echo
 	@echo "PYTHON=python3.12 chooses the interpreter, 3.11 or later; another one than before makes .venv anew."
@@ -102,6 +103,9 @@ bench-socket: dev-env
 	$(PY) -m benchmarks.socket_connections
 	$(PY) -m benchmarks.socket_chunks
 	$(PY) -m benchmarks.downloads --sockets
+
+bench-wsgi: dev-env
+	$(PY) -m benchmarks.wsgi
 
 dev-env:
 	@$(SET_UP) dev
