@@ -51,8 +51,9 @@ class Machine(Generic[S]):
     """One response on its way.
 
     `adopt` turns a body into the kind of stream that this driver can iterate and close; it must not run the user's
-    code. `record`, if given, hears why each decision was taken. A call out of turn raises `LocalProtocolError` and
-    poisons the machine: then only what is open is still asked to be closed.
+    code. For one of a kind that it does not know it may raise: that is a 500. `record`, if given, hears why each
+    decision was taken. A call out of turn raises `LocalProtocolError` and poisons the machine: then only what is open
+    is still asked to be closed.
     """
 
     __slots__ = (
@@ -102,9 +103,11 @@ class Machine(Generic[S]):
         source = draft.source
         held = None if source is None else held_by(source)
         in_use = () if held is None else (held,)
-        self._unclosed = tuple([self._adopt(iterable) for iterable in (*in_use, *(draft.released or ()))])
+        refused = self._adopt_all((*in_use, *(draft.released or ())))
         if is_left:
             return self._wind_up()
+        if refused is not None:
+            return self._answer_failure(refused)
         try:
             data = draft.encode()
         except Exception as error:
@@ -132,6 +135,19 @@ class Machine(Generic[S]):
         self._state = states.HEADING
         self._need = NextItem(self._unclosed[0], source.head_timeout, source.sse)
         return ()
+
+    def _adopt_all(self, iterables: Iterable[AnyIterable]) -> Exception | None:
+        """Have the driver adopt them. What it raises for one of a kind that it does not know."""
+        adopted: list[S] = []
+        refused: Exception | None = None
+        for iterable in iterables:
+            try:
+                adopted.append(self._adopt(iterable))
+            except Exception as error:
+                self.report(error, "stream")
+                refused = error
+        self._unclosed = tuple(adopted)
+        return refused
 
     def opened(self, info: FileInfo) -> Events:
         """The file is open, and this is what `fstat` says of it."""
@@ -176,6 +192,9 @@ class Machine(Generic[S]):
     def _fail(self, error: BaseException, where: str) -> Events:
         """The application or the disk has failed before the head: a 500."""
         self.report(error, where)
+        return self._answer_failure(error)
+
+    def _answer_failure(self, error: BaseException) -> Events:
         self._draft.fail(error, self._exchange.runtime.describe)
         return self._hand_out(plan_buffered(self._exchange, self._draft.encode()))
 

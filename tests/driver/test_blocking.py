@@ -6,7 +6,7 @@ import asyncio
 import io
 import os
 import threading
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Final
@@ -22,6 +22,7 @@ from heaven_core import (
     End,
     Event,
     FileRange,
+    Machine,
     Outcome,
     Request,
     Reset,
@@ -33,7 +34,9 @@ from heaven_driver.blocking import (
     BlockingStream,
     Elapsed,
     Interrupted,
+    Stream,
     ThreadStream,
+    drive,
     enter_lifespan,
     run_deferred,
     serve,
@@ -391,6 +394,56 @@ class TestAsyncCode:
 
 async def nothing() -> None:
     """Awaited, and at its end at once."""
+
+
+class OnlySync:
+    """A driver's own stream, by somebody who has forgotten that there are async ones."""
+
+    def __init__(self, iterable: Iterable[object]) -> None:
+        self._iterable = iterable
+        self._iterator: Iterator[object] | None = None
+
+    def next(self, timeout: float | None) -> object:
+        if self._iterator is None:
+            self._iterator = iter(self._iterable)
+        return next(self._iterator)
+
+    def close(self) -> None:
+        pass
+
+
+def only_sync(iterable: Iterable[object]) -> BlockingStream:
+    return BlockingStream(iter(iterable))
+
+
+@pytest.mark.parametrize("adopt", [OnlySync, only_sync])
+def test_an_adopt_that_forgets_the_async_kind_gets_a_500_for_it_that_says_so(adopt: object) -> None:
+    """A type error before (tests/typing/wrong_drivers.py)."""
+
+    async def items() -> AsyncIterator[bytes]:
+        yield b"one"
+
+    bench = Bench(lambda res: res.stream(items()))
+    [start, *_] = bench.serve(adopt=adopt)
+    assert isinstance(start, Start)
+    assert start.status == 500
+    assert [str(error) for error in bench.errors] == ["'async_generator' object is not iterable"]
+
+
+def test_what_is_refused_for_a_client_that_has_left_is_reported() -> None:
+    errors: list[str] = []
+
+    async def items() -> AsyncIterator[bytes]:
+        yield b"one"
+
+    app = App(on_error=lambda error, where: errors.append(where))
+    runtime = system_runtime()
+    response = app.response(runtime)
+    response.stream(items())
+    machine = Machine[Stream](response, Request[object]("GET", "/"), runtime, only_sync)  # type: ignore[arg-type]  # the mistake that is meant
+    machine.disconnected()
+    assert list(drive(machine, lambda calls: None)) == []
+    assert errors == ["stream of GET '/'"]
 
 
 class Waiting:
