@@ -87,9 +87,7 @@ class TestWhere:
 
         adapter = adapter_of(handler)
         with ThreadPoolExecutor(8) as pool:
-            assert [call.status for call in pool.map(lambda _: Call(adapter, environ_of()).run(), range(8))] == [
-                200
-            ] * 8
+            assert list(pool.map(status_of, [adapter] * 8)) == [200] * 8
 
 
 class TestContext:
