@@ -21,7 +21,7 @@ from heaven_wsgi.environ import body_of, has_body, request_of
 from heaven_wsgi.exchange import Exchange
 from heaven_wsgi.head import STATUS_LINES, native_fields
 from heaven_wsgi.life import Life, Limits
-from heaven_wsgi.process import this_process
+from heaven_wsgi.process import Process, this_process
 from heaven_wsgi.request_body import InputReader, UnreadableBody
 from heaven_wsgi.response_body import WholeBody
 from heaven_wsgi.waiting import Answer, OnLoop, ServerThread
@@ -69,7 +69,7 @@ class WSGIAdapter:
         self.app: Final = app
         self._limits: Final = Limits(deferred_deadline, max_deferred_waiting, closing_limit, stream_deadline, signals)
         self._runtime: Final = system_runtime(_spawn, date_lag=_DATE_LAG, on_loop=OnLoop)
-        self._lives: Final[dict[int, Life]] = {}
+        self._lives: Final[dict[Process, Life]] = {}
         self._life: Life | None = None
         self._ready_in = _NOWHERE
 
@@ -137,17 +137,17 @@ class WSGIAdapter:
 
     def _begin(self) -> Life:
         life = self._life_here()
-        self._ready_in = _ANYWHERE if self.app.lifespan is None else life.pid
+        self._ready_in = _ANYWHERE if self.app.lifespan is None else life.process.pid
         return life
 
     def _life_here(self, begin: bool = True) -> Life:
         """What the app has in this process: a child begins anew."""
         process = this_process()
         life = self._life
-        if life is None or life.pid != process.pid:
-            life = self._lives.get(process.pid)
+        if life is None or life.process is not process:
+            life = self._lives.get(process)
             if life is None:
-                life = self._lives.setdefault(process.pid, Life(self.app, process, self._report, self._limits))
+                life = self._lives.setdefault(process, Life(self.app, process, self._report, self._limits))
             self._life = life
         if begin:
             life.begin()

@@ -12,7 +12,7 @@ from typing import Final, final
 
 from heaven_core import DeferredCall
 from heaven_core._checks import is_awaitable
-from heaven_io.reporting import Report, log_all_lost
+from heaven_io.reporting import Report, log_all_lost, log_error
 from heaven_wsgi.process import Process
 from heaven_wsgi.waiting import Answer
 
@@ -96,7 +96,7 @@ class DeferredThread:
                     self._process.get_loop().begin(work.context.copy(), result, Answer(), done)
                     return
             except BaseException as error:  # SystemExit, too: the end of a command line's main is not the server's
-                self._report(error, f"deferred call {call.name}")
+                self._tell(error, call)
             self._forget_first(work)
         with self._changed:
             self._pending.discard(work)
@@ -109,9 +109,16 @@ class DeferredThread:
         if self._ended:
             return
         if answer.error is not None:
-            self._report(answer.error, f"deferred call {work.calls[0].name}")
+            self._tell(answer.error, work.calls[0])
         self._forget_first(work)
         self._go_on(work)
+
+    def _tell(self, error: BaseException, call: DeferredCall) -> None:
+        """Report it. An exit out of `on_error` would end the thread, and with it all that is deferred."""
+        try:
+            self._report(error, f"deferred call {call.name}")
+        except BaseException as another:
+            log_error(another, f"on_error of deferred call {call.name}")
 
     def _forget_first(self, work: _Work) -> None:
         with self._changed:  # so that none is logged as lost that has run

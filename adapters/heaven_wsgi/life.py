@@ -47,19 +47,18 @@ class Limits:
 
 @final
 class Life:
-    """One app in one process, whose id is `pid`. Its event streams get `closing_limit` seconds to close."""
+    """One app in one process. Its event streams get `closing_limit` seconds to close."""
 
     __slots__ = (
-        "_begun", "_changed", "_deferred", "_ended", "_ending", "_leaving", "_limits", "_listening", "_process",
-        "_report", "_streams", "app", "closing_limit", "pid",
+        "_begun", "_changed", "_deferred", "_ended", "_ending", "_leaving", "_limits", "_listening",
+        "_report", "_streams", "app", "closing_limit", "process",
     )  # fmt: skip
 
     def __init__(self, app: App, process: Process, report: Report, limits: Limits) -> None:
         self.app: Final = app
-        self._process: Final = process
         self._report: Final = report
         self._limits: Final = limits
-        self.pid: Final = process.pid
+        self.process: Final = process
         self.closing_limit: Final = limits.closing_limit
         self._changed: Final = Condition()
         self._leaving: Final = ExitStack()
@@ -85,12 +84,12 @@ class Life:
             if isinstance(manager, AbstractAsyncContextManager):
                 from heaven_wsgi.async_lifespan import AsyncLifespan  # noqa: PLC0415  (it needs asyncio)
 
-                lifespan = AsyncLifespan(manager, self._process.get_loop())
+                lifespan = AsyncLifespan(manager, self.process.get_loop())
                 lifespan.enter()
                 self._leaving.callback(lifespan.leave)
             elif manager is not None:
                 self._leaving.enter_context(manager)
-            self._process.at_end(self.end)
+            self.process.at_end(self.end)
             self._begun = True
 
     def end(self) -> None:
@@ -152,7 +151,7 @@ class Life:
             run_deferred(calls, self.app, self._report, self._wait_here)
 
     def _wait_here(self, awaitable: Awaitable[object]) -> object:
-        return self._process.get_loop().await_in(copy_context(), awaitable, ServerThread())
+        return self.process.get_loop().await_in(copy_context(), awaitable, ServerThread())
 
 
 def threads_run() -> bool:

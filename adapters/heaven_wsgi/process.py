@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Process", "this_process"]
 
-# By process id. setdefault() is one step of the interpreter, so that no lock has to survive a fork.
+# By process id. setdefault() is one step of the interpreter, so that no lock has to survive a fork. A child that Python
+# was told of has none of them: its id may have been an ancestor's.
 _processes: Final[dict[int, Process]] = {}
+os.register_at_fork(after_in_child=_processes.clear)
 
 
 @final

@@ -123,6 +123,30 @@ def test_one_that_raises_is_reported_and_the_next_one_runs(is_async: bool, error
     assert errors[0].startswith("deferred call ")
 
 
+def test_an_exit_out_of_on_error_ends_nothing_but_itself(caplog: pytest.LogCaptureFixture) -> None:
+    """SPEC 5."""
+    ran: list[str] = []
+
+    def on_error(error: BaseException, where: str) -> None:
+        raise SystemExit(3)
+
+    def fail(app: App) -> None:
+        raise ValueError
+
+    def handler(req: Request, res: Response, ctx: Context) -> None:
+        res.defer(fail)
+        res.defer(lambda app: ran.append("next"))
+
+    app = App(on_error=on_error)
+    app.GET("/", handler)
+    adapter = WSGIAdapter(app)
+    Call(adapter, environ_of()).run()
+    until(lambda: len(ran) == 1, "the next call")
+    Call(adapter, environ_of()).run()
+    until(lambda: len(ran) == 2, "that of the next response")
+    assert "SystemExit: 3" in caplog.text
+
+
 def test_beyond_a_limit_calls_are_refused_and_logged(caplog: pytest.LogCaptureFixture) -> None:
     go_on = threading.Event()
     ran: list[int] = []

@@ -28,7 +28,8 @@ LOOP: Final = "import asyncio\n"
 def run(program: str) -> list[str]:
     """The lines that a program prints, which has to end by itself."""
     done = subprocess.run(
-        [sys.executable, "-X", "dev", "-c", PREAMBLE + program],
+        # A fork beside threads is what servers do, and what Python 3.12 and later warn of.
+        [sys.executable, "-X", "dev", "-W", "ignore:This process:DeprecationWarning", "-c", PREAMBLE + program],
         cwd=ROOT,
         env={"PYTHONPATH": f"{ROOT}:{ROOT / 'adapters'}", "PATH": ""},
         capture_output=True,
