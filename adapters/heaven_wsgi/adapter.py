@@ -23,7 +23,7 @@ from heaven_wsgi.head import STATUS_LINES, native_fields
 from heaven_wsgi.life import Life, Limits
 from heaven_wsgi.process import Process, this_process
 from heaven_wsgi.request_body import InputReader, UnreadableBody
-from heaven_wsgi.response_body import WholeBody
+from heaven_wsgi.response_body import NOTHING, WholeBody
 from heaven_wsgi.waiting import Answer, OnLoop, ServerThread
 
 __all__ = ["WSGIAdapter"]
@@ -109,7 +109,7 @@ class WSGIAdapter:
             raise
         if draft.deferred is None:
             draft.finish("failed" if draft.failed else "complete", len(body), runtime.monotonic())
-            return [body] if body else []
+            return [body] if body else iter(NOTHING)
         return WholeBody(body, partial(self._finish, draft, context, len(body)))
 
     def start(self) -> None:

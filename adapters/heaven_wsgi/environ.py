@@ -23,7 +23,8 @@ _NOT_THESE: Final = frozenset({"HTTP_CONTENT_LENGTH", "HTTP_CONTENT_TYPE"})
 class EnvironFields(Sequence[Field]):
     """The header lines in an environ, and where it came from, read when somebody asks: most handlers don't.
 
-    That is a quarter of what a small response costs (benchmarks/wsgi.py).
+    That is a quarter of what a small response costs (benchmarks/wsgi.py). The environ is to be this object's alone:
+    uWSGI fills the same one again for the next request, and a router that mounts puts its own back when it is done.
     """
 
     __slots__ = ("_environ", "_lines")
@@ -57,7 +58,7 @@ class EnvironFields(Sequence[Field]):
         root: str = environ.get("SCRIPT_NAME", "")
         return {
             "scheme": environ["wsgi.url_scheme"],
-            "http_version": environ.get("SERVER_PROTOCOL", "HTTP/1.1")[5:],
+            "http_version": environ.get("SERVER_PROTOCOL", "").partition("/")[2] or "1.1",
             "root_path": _text_of(root),
             "raw_path": _raw_path_of(environ),
             "server": (environ["SERVER_NAME"], int(server_port) if server_port.isdecimal() else None),
@@ -83,7 +84,7 @@ class EnvironFields(Sequence[Field]):
 def request_of(environ: WSGIEnvironment, reader: InputReader | UnreadableBody | None) -> Request[object]:
     """The request that a handler gets. Its path is what comes after `SCRIPT_NAME`."""
     query: str = environ.get("QUERY_STRING", "")
-    fields = EnvironFields(environ)
+    fields = EnvironFields(environ.copy())
     return Request(
         environ["REQUEST_METHOD"],
         _text_of(environ.get("PATH_INFO", "")),
@@ -107,6 +108,9 @@ def body_of(environ: WSGIEnvironment, limit: int, thread: ServerThread) -> Input
     """Where the body of the request is read; `None` where it has none."""
     length: str = environ.get("CONTENT_LENGTH", "")
     chunked = "HTTP_TRANSFER_ENCODING" in environ
+    if chunked and environ.get("SERVER_PROTOCOL") == "HTTP/1.0":
+        # RFC 9112 §6.1: framing that is faulty. waitress takes no such chunks apart, and says that the body has an end.
+        return UnreadableBody(400, "a request of HTTP/1.0 has no Transfer-Encoding")
     if environ.get("wsgi.input_terminated") and (chunked or not length):
         return InputReader(environ["wsgi.input"], None, limit, thread)  # the server has taken the chunks apart
     if chunked:

@@ -12,8 +12,14 @@ __all__ = ["STATUS_LINES", "native_fields"]
 # `200 OK`, by status. PEP 3333 wants a phrase, also for a status that nobody has named.
 STATUS_LINES: Final = {status: f"{status} {REASON_PHRASES.get(status, 'Unknown')}" for status in range(200, 600)}
 
-# RFC 9110 §7.8: it goes with a 426, but belongs to the connection, which is the server's here.
-_HOP_BY_HOP: Final = b"upgrade"
+# PEP 3333 has these written by the server alone, to which the connection belongs; waitress answers by a 500 for them.
+# The core has refused most of them before: the Upgrade of a 426 is left, and what belongs to proxies.
+_HOP_BY_HOP: Final = frozenset(
+    {
+        b"connection", b"keep-alive", b"proxy-authenticate", b"proxy-authorization", b"te", b"trailers",
+        b"transfer-encoding", b"upgrade",
+    }
+)  # fmt: skip
 
 # Lines that come again and again are decoded once: three of them cost 0.2 µs in place of 0.5 (benchmarks/wsgi.py). They
 # are those of fields with few values, and none that anybody could call his own.
@@ -34,7 +40,7 @@ def native_fields(fields: list[Field]) -> list[tuple[str, str]]:
         line = _known.get(field)
         if line is not None:
             lines.append(line)
-        elif field[0] != _HOP_BY_HOP:
+        elif field[0] not in _HOP_BY_HOP:
             lines.append(_decode(field))
     return lines
 

@@ -73,9 +73,9 @@ class InputReader:
             return b""
         try:
             piece = self._input.read(size)
-        except OSError as error:
-            raise ClientDisconnected("the client went away before it had sent the whole request") from error
-        except Exception as error:  # each server has its own for chunks that are none
+        except Exception as error:
+            if _is_leaving(error, self._length is None):
+                raise ClientDisconnected("the client went away before it had sent the whole request") from error
             raise BadRequest(f"the server can't read the body of the request: {error}") from error
         self._taken += len(piece)
         if self._left is not None:
@@ -85,6 +85,15 @@ class InputReader:
                     f"the client ended its sending {self._left} bytes before the {self._length} that it had announced"
                 )
         return piece
+
+
+def _is_leaving(error: Exception, in_chunks: bool) -> bool:
+    """Whether this says that the client has left, and not that its chunks are none: each server has errors of its own.
+
+    Werkzeug's server has an `OSError` without a number for both kinds of bad chunks, and would go on with the next
+    request of the connection if it was told that the client has left.
+    """
+    return isinstance(error, OSError) and not (in_chunks and type(error) is OSError and error.errno is None)
 
 
 @final

@@ -11,7 +11,11 @@ from typing import Final, final
 from heaven_core import Chunk, End, Outcome, Reset
 from heaven_driver.blocking import FileToSend, WireEvent
 
-__all__ = ["BrokenOff", "DrivenBody", "FileBody", "Steps", "WholeBody"]
+__all__ = ["NOTHING", "BrokenOff", "DrivenBody", "FileBody", "Steps", "WholeBody"]
+
+# What is yielded where there is no body: a server that is given nothing at all may say `Content-Length: 0` of it, which
+# a 204 and a 304 don't have (RFC 9110 §8.6), and the HEAD of a stream neither.
+NOTHING: Final = (b"",)
 
 Steps = Generator[WireEvent | FileToSend, None, Outcome]
 
@@ -34,7 +38,7 @@ class WholeBody:
     __slots__ = ("_data", "_finish", "_taken")
 
     def __init__(self, data: bytes, finish: Callable[[bool], None]) -> None:
-        self._data: bytes | None = data or None
+        self._data: bytes | None = data
         self._finish: Callable[[bool], None] | None = finish
         self._taken = not data  # where there is nothing, some servers don't ask
 
@@ -59,7 +63,7 @@ class WholeBody:
 class DrivenBody:
     """A body that is driven by its server, an item each time it is asked for one."""
 
-    __slots__ = ("_closed", "_context", "_ended", "_on_close", "_steps", "_waiting")
+    __slots__ = ("_closed", "_context", "_ended", "_is_nothing", "_on_close", "_steps", "_waiting")
 
     def __init__(
         self,
@@ -72,7 +76,7 @@ class DrivenBody:
         self._context: Final = context
         self._waiting = waiting  # an event that has been asked for already
         self._on_close: Final = on_close
-        self._ended = type(waiting) is End
+        self._ended = self._is_nothing = type(waiting) is End
         self._closed = False
 
     def __iter__(self) -> DrivenBody:
@@ -80,6 +84,9 @@ class DrivenBody:
 
     def __next__(self) -> bytes:
         """The next piece. Raises `BrokenOff` in place of an end, where the body is not whole."""
+        if self._is_nothing:
+            self._is_nothing = False
+            return b""
         if self._ended or self._closed:
             raise StopIteration
         event = self._waiting
@@ -133,7 +140,10 @@ class FileBody:
         return self._file.file.fileno()
 
     def read(self, size: int = -1) -> bytes:
-        """Read at most so many bytes, all that is left where `size` is negative."""
+        """Read at most so many bytes, all that is left where `size` is negative.
+
+        Raises `BrokenOff` at an end that comes too early: whoever reads would take it for that of the body.
+        """
         file = self._file
         left = file.count - file.sent
         try:
@@ -141,6 +151,8 @@ class FileBody:
         except OSError as error:
             file.error = error
             raise
+        if not data and size and left:
+            raise BrokenOff
         file.sent += len(data)
         return data
 

@@ -105,6 +105,19 @@ class TestClients:
             assert raw.read_answer("POST").status == 411
 
 
+@served_by(GUNICORN_THREADS, UWSGI_THREADS, WAITRESS)
+def test_a_request_is_ones_own_also_after_its_response(serve: Serve) -> None:
+    """uWSGI uses the environ of a thread again. What is read here, in deferred work, was not read before."""
+    server = serve("everything")
+    run = Run(server)
+    fetch(server.port, Ask(), "/later", {**run.headers, "X-Secret": "alice", "Cookie": "who=alice"})
+    until(lambda: "later" in run.notes, "the deferred call to begin", server)
+    for _ in range(20):  # whichever thread it is
+        fetch(server.port, Ask(), "/text", {"X-Secret": "mallory", "Cookie": "who=mallory"})
+    fetch(server.port, Ask(), f"/go?run={run.name}")
+    run.wait_for("complete 200", ["later", "go", "alice alice http://test/later"])
+
+
 @served_by(GUNICORN_THREADS, GUNICORN)
 def test_a_worker_that_is_killed_while_it_streams_shows_that_the_body_is_not_whole(serve: Serve) -> None:
     """And the next one serves."""

@@ -24,6 +24,15 @@ def read(environ: dict[str, object], *routes: str, lax: bool = False) -> Request
     return seen[0]
 
 
+def test_it_is_the_requests_own() -> None:
+    """uWSGI uses the dict again for the next request, and a router that mounts puts its part of the path back."""
+    environ = environ_of(headers=[("Cookie", "who=alice")], script_name="/app", path="/users")
+    request = read(environ)
+    environ.clear()
+    assert request.cookies == {"who": "alice"}
+    assert request.url == "http://test/app/users"
+
+
 class TestPath:
     def test_it_is_utf_8_though_the_text_has_a_character_for_each_byte(self) -> None:
         native = "/grüß dich".encode().decode("latin-1")
@@ -101,6 +110,10 @@ class TestOrigin:
         assert request.server == ("127.0.0.1", 8000)
         assert request.client == ("192.0.2.7", 40000)
         assert request.url == "https://test/"
+
+    def test_a_protocol_that_says_no_version(self) -> None:
+        """CGI's INCLUDED, for one."""
+        assert read(environ_of(more={"SERVER_PROTOCOL": "INCLUDED"})).http_version == "1.1"
 
     def test_on_a_unix_socket_there_is_no_client(self) -> None:
         request = read(environ_of(more={"REMOTE_ADDR": "", "SERVER_PORT": ""}))

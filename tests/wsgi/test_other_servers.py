@@ -140,8 +140,18 @@ def test_small_responses_streams_and_uploads(make: Make) -> None:
         assert connection.getresponse().read() == b"ABC"
         connection.request("HEAD", "/stream")
         answer = connection.getresponse()
-        assert (answer.status, answer.read()) == (200, b"")
+        assert (answer.status, answer.read(), answer.getheader("content-length")) == (200, b"", None)
         until(lambda: "deferred" in notes, "deferred work")
+
+
+def test_werkzeugs_server_does_not_go_on_behind_chunks_that_are_none() -> None:
+    """What follows them is no request."""
+    with serving(werkzeug_server(WSGIAdapter(app_of([])))) as connection:
+        connection.putrequest("POST", "/take")
+        connection.putheader("Transfer-Encoding", "chunked")
+        connection.endheaders(b"zz\r\nGET /stream HTTP/1.1\r\nHost: test\r\n\r\n")
+        answer = connection.getresponse()
+        assert (answer.status, answer.getheader("connection")) == (400, "close")
 
 
 @SERVERS

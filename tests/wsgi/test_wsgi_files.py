@@ -137,6 +137,9 @@ class TestHowItEnds:
         file = given(served.ask(GunicornWrapper))
         served.path.write_bytes(b"short")
         assert file.read() == b"short"
+        # Whoever reads, a middleware that compresses say, must not take this for the end.
+        with pytest.raises(BrokenOff):
+            file.read()
         with pytest.raises(BrokenOff):
             file.close()
         assert served.wait() == ("failed", 5)

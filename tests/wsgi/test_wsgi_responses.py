@@ -93,6 +93,28 @@ class TestHead:
 
         assert Call(adapter_of(handler), environ_of()).run().fields == [(b"content-length", b"0")]
 
+    @pytest.mark.parametrize("name", ["Proxy-Authenticate", "Proxy-Authorization", "Trailers"])
+    def test_nor_is_what_belongs_to_the_connection_otherwise(self, name: str) -> None:
+        """PEP 3333, "Other HTTP Features": waitress makes a 500 of one."""
+
+        def handler(req: Request, res: Response, ctx: Context) -> None:
+            res.headers = name, "Basic"
+
+        assert Call(adapter_of(handler), environ_of()).run().fields == [(b"content-length", b"0")]
+
+    @pytest.mark.parametrize("method", ["GET", "HEAD"])
+    @pytest.mark.parametrize("defers", [False, True])
+    def test_where_there_is_no_body_a_server_is_given_an_empty_piece(self, method: str, defers: bool) -> None:
+        """That of the standard library says `Content-Length: 0` where it is given nothing, also with a 204."""
+
+        def handler(req: Request, res: Response, ctx: Context) -> None:
+            res.status = 204
+            if defers:
+                res.defer(lambda app: None)
+
+        call = Call(adapter_of(handler), environ_of(method)).run()
+        assert (call.pieces, call.fields) == ([b""], [])
+
     @BODIES
     def test_what_start_response_raises_passes_on_when_everything_is_closed(
         self, body: Callable[[Ends], Handler]
@@ -159,6 +181,7 @@ class TestEnd:
         ends = Ends()
         call = Call(adapter_of(body(ends)), environ_of("HEAD")).begin()
         if iterates:
+            assert call.take()
             assert not call.take()
         call.close()
         assert ends.wait() == ("complete", 0)

@@ -101,6 +101,13 @@ def test_a_body_in_chunks_that_the_server_does_not_take_apart_is_refused() -> No
     assert b"Content-Length" in answer.body
 
 
+def test_a_body_in_chunks_from_http_1_0_is_refused() -> None:
+    """RFC 9112 §6.1. waitress says that such a body has an end, and gives none of it."""
+    source = Input(b"abc")
+    assert ask(upload(source, more={**CHUNKED, "SERVER_PROTOCOL": "HTTP/1.0"})).status == 400
+    assert source.sizes == []
+
+
 @pytest.mark.parametrize("length", ["-1", "+1", "1.0", "0x1", "²"])
 def test_a_length_that_is_none_is_refused(length: str) -> None:
     source = Input(b"abc")
@@ -130,10 +137,16 @@ def test_a_body_cut_short_is_the_clients_leaving(path: str, pieces: tuple[bytes 
     assert call.heads == []
 
 
-def test_what_else_a_server_finds_wrong_with_the_body_is_a_400() -> None:
-    """gunicorn raises an error of its own for chunks that are none."""
-    answer = ask(upload(Input(b"abc", ValueError("Invalid chunk size")), more=CHUNKED))
+@pytest.mark.parametrize("error", [ValueError("Invalid chunk size"), OSError("Invalid chunk size")])
+def test_what_else_a_server_finds_wrong_with_the_body_is_a_400(error: Exception) -> None:
+    """gunicorn raises an error of its own for chunks that are none, Werkzeug's server an `OSError` without a number."""
+    answer = ask(upload(Input(b"abc", error), more=CHUNKED))
     assert (answer.status, b"Invalid chunk size" in answer.body) == (400, True)
+
+
+@pytest.mark.parametrize("error", [ConnectionResetError(), OSError(104, "reset"), TimeoutError()])
+def test_a_client_that_leaves_its_chunks(error: Exception) -> None:
+    assert isinstance(ask(upload(Input(b"abc", error), more=CHUNKED)).raised, ConnectionResetError)
 
 
 @BOTH

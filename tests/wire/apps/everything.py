@@ -184,6 +184,20 @@ async def slow_deferred(req: Request, res: Response, ctx: Context) -> None:
     res.body = "answered"
 
 
+def later(req: Request, res: Response, ctx: Context) -> None:
+    """Deferred work that reads the request, when others have come and gone."""
+    notes = notes_of(ctx)
+
+    async def read(app: App) -> None:
+        notes.write("later")
+        while "go" not in notes.written:
+            await anyio.sleep(0.005)
+        notes.write(f"{req.headers['x-secret']} {req.cookies['who']} {req.url}")
+
+    res.defer(read)
+    res.body = "answered"
+
+
 def go(req: Request, res: Response, ctx: Context) -> None:
     """Lets the deferred work of another request go on."""
     Notes(LOG.notes[req.query["run"]]).write("go")
@@ -213,6 +227,7 @@ for _path, _handler in (
     ("/heartbeats", heartbeats),
     ("/place/:name", place),
     ("/slow-deferred", slow_deferred),
+    ("/later", later),
     ("/go", go),
     ("/big", big),
     ("/data", data),
