@@ -37,6 +37,7 @@ from heaven_core import (
 )
 from heaven_core._checks import is_awaitable
 from heaven_core.machine.loop import Elapsed, Gone, Interrupted, Sent, Step, steps_of
+from heaven_driver.given import lifespan_of
 from heaven_io.blocking import BlockingFile, open_blocking
 from heaven_io.blocking_streams import BlockingStream, Stream, ThreadStream, run_here, wait_for
 from heaven_io.listing import list_directory
@@ -323,7 +324,7 @@ def enter_lifespan(app: App) -> Generator[None]:
     `app.check()` does.
     """
     app.check()
-    manager = None if app.lifespan is None else app.lifespan(app)
+    manager = lifespan_of(app)
     if manager is None:
         yield
     elif isinstance(manager, AbstractAsyncContextManager):

@@ -23,6 +23,7 @@ from heaven_core.message.response import Response
 from heaven_core.protocol.events import DeferredCall
 from heaven_core.protocol.outcome import OutcomeKind
 from heaven_driver.driver import Driver
+from heaven_driver.given import check_app, check_seconds, lifespan_of
 from heaven_driver.shutdown import OpenStreams, soon
 from heaven_driver.signals import heard_first
 from heaven_driver.wire import Peer, Wakeable, Wire
@@ -122,13 +123,13 @@ class Engine:
                 f"max_deferred= must be 1 or more and max_deferred_waiting= 0 or more, "
                 f"not {max_deferred} and {max_deferred_waiting}"
             )
-        self.app: Final = app
+        self.app: Final = check_app(app, "an adapter")
         self._runtime: Final = system_runtime(_spawn, date_lag=date_lag)
-        self._deferred_deadline: Final = deferred_deadline
+        self._deferred_deadline: Final = check_seconds("deferred_deadline", deferred_deadline)
         self._max_deferred: Final = max_deferred
         self._max_deferred_waiting: Final = max_deferred_waiting
-        self._closing_limit: Final = closing_limit
-        self._stream_deadline: Final = stream_deadline
+        self._closing_limit: Final = check_seconds("closing_limit", closing_limit)
+        self._stream_deadline: Final = check_seconds("stream_deadline", stream_deadline)
         self._handler_time: Final = handler_time
         # A server may run several with one engine, tests one after the other.
         self._loops: Final[WeakKeyDictionary[object, _Loop]] = WeakKeyDictionary()
@@ -227,12 +228,11 @@ class Engine:
         loop = self._loops[running_loop()] = _Loop(OpenStreams(self._stream_deadline, self._closing_limit))
         streams = loop.streams
         async with AsyncExitStack() as stack:
-            if lifespan and app.lifespan is not None:
-                manager = app.lifespan(app)
-                if isinstance(manager, AbstractAsyncContextManager):
-                    await stack.enter_async_context(manager)
-                else:
-                    stack.enter_context(manager)  # it may block: the startup is nobody's turn but its own
+            manager = lifespan_of(app) if lifespan else None
+            if isinstance(manager, AbstractAsyncContextManager):
+                await stack.enter_async_context(manager)
+            elif manager is not None:
+                stack.enter_context(manager)  # it may block: the startup is nobody's turn but its own
             async with anyio.create_task_group() as group:
                 loop.runner = TaskGroupRunner(group, self.report, self._max_deferred, self._max_deferred_waiting)
                 group.start_soon(streams.wait_until_told)

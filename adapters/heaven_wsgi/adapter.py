@@ -15,6 +15,7 @@ from heaven_core.machine.fast_path import render
 from heaven_core.message.draft import Draft
 from heaven_core.protocol.outcome import OutcomeKind
 from heaven_driver.blocking import system_runtime
+from heaven_driver.given import check_app
 from heaven_io.reporting import log_error
 from heaven_wsgi.deferred import MAX_WAITING
 from heaven_wsgi.environ import body_of, has_body, request_of
@@ -30,10 +31,6 @@ __all__ = ["WSGIAdapter"]
 
 # Servers write Date themselves, some of them with a clock of their own.
 _DATE_LAG: Final = 2.0
-
-# In which process the app is ready: none, or any, where nothing has to be entered again after a fork.
-_NOWHERE: Final = -1
-_ANYWHERE: Final = 0
 
 
 @final
@@ -52,7 +49,7 @@ class WSGIAdapter:
       thread: it is `start` that is called there, or the first event stream.
     """
 
-    __slots__ = ("_life", "_limits", "_lives", "_ready_in", "_runtime", "app")
+    __slots__ = ("_anywhere", "_life", "_limits", "_lives", "_runtime", "app")
 
     def __init__(
         self,
@@ -64,18 +61,18 @@ class WSGIAdapter:
         stream_deadline: float = 10.0,
         signals: bool = True,
     ) -> None:
-        if max_deferred_waiting < 1:
-            raise ValueError(f"max_deferred_waiting= must be 1 or more, not {max_deferred_waiting}")
-        self.app: Final = app
+        self.app: Final = check_app(app, "WSGIAdapter")
         self._limits: Final = Limits(deferred_deadline, max_deferred_waiting, closing_limit, stream_deadline, signals)
         self._runtime: Final = system_runtime(_spawn, date_lag=_DATE_LAG, on_loop=OnLoop)
+        # What a fork leaves as it is: only a lifespan has to be entered in each process.
+        self._anywhere: Final = app.lifespan is None
         self._lives: Final[dict[Process, Life]] = {}
         self._life: Life | None = None
-        self._ready_in = _NOWHERE
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Serve a request (PEP 3333). Raises what the lifespan raises, and the exits of handlers."""
-        if self._ready_in != _ANYWHERE and self._ready_in != os.getpid():
+        life = self._life
+        if life is None or not life.is_open or not (self._anywhere or life.process.pid == os.getpid()):
             self._begin_with_request()
         runtime = self._runtime
         thread = ServerThread() if has_body(environ) else None
@@ -116,31 +113,28 @@ class WSGIAdapter:
         """Enter the lifespan now, and hear signals, where this is called in the main thread.
 
         To be called in the process that serves: gunicorn's `post_worker_init`, uWSGI's `postfork`. Without it the first
-        request does so. Raises what the lifespan raises, `ValueError` where `app.check()` does, and `RuntimeError`
-        after `stop`.
+        request does so. Raises what the lifespan raises, `ValueError` where `app.check()` does, `TypeError` where
+        `App(lifespan=)` gives no context manager, and `RuntimeError` after `stop`.
         """
-        self._begin().listen()
+        life = self._life_here()
+        life.begin()
+        life.listen()
 
     def stop(self) -> None:
         """End the event streams, wait for deferred work, and leave the lifespan, as the end of the process does.
 
         For servers that end without Python's knowing, and for tests. Nothing is served afterwards in this process.
+        Raises `RuntimeError` on the event loop and in deferred work, which it waits for.
         """
-        self._ready_in = _NOWHERE
-        self._life_here(begin=False).end()
+        self._life_here().end()
 
     def _begin_with_request(self) -> None:
         try:
-            self._begin()
+            self._life_here().begin()
         except OSError as error:  # which a server would take for the leaving of its client, and say nothing
             raise RuntimeError(f"the app did not start: {type(error).__name__}: {error}") from error
 
-    def _begin(self) -> Life:
-        life = self._life_here()
-        self._ready_in = _ANYWHERE if self.app.lifespan is None else life.process.pid
-        return life
-
-    def _life_here(self, begin: bool = True) -> Life:
+    def _life_here(self) -> Life:
         """What the app has in this process: a child begins anew."""
         process = this_process()
         life = self._life
@@ -149,8 +143,6 @@ class WSGIAdapter:
             if life is None:
                 life = self._lives.setdefault(process, Life(self.app, process, self._report, self._limits))
             self._life = life
-        if begin:
-            life.begin()
         return life
 
     def _exchange(
@@ -163,14 +155,18 @@ class WSGIAdapter:
     ) -> Exchange:
         thread = ServerThread() if thread is None else thread
         end = partial(_end_request, thread, reader)
-        return Exchange(request, draft, self._runtime, context, self._life_here(), thread, end)
+        life = self._life_here()
+        life.use()
+        return Exchange(request, draft, self._runtime, context, life, thread, end)
 
     def _finish(self, draft: Draft, context: Context, size: int, sent: bool) -> None:
         """End a response that needed no machine. Its deferred calls are handed over."""
         kind: OutcomeKind = "failed" if draft.failed else "complete" if sent else "disconnected"
         calls = draft.finish(kind, size if sent else 0, self._runtime.monotonic())
         if calls:
-            context.run(self._life_here().defer, calls)
+            life = self._life_here()
+            life.use()
+            context.run(life.defer, calls)
 
     def _report(self, error: BaseException, where: str) -> None:
         self.app.report(error, where, self._runtime)
@@ -184,9 +180,11 @@ def _respond_on_loop(
         if not isinstance(asked, OnLoop):
             raise TypeError(f"nobody here can wait for {asked!r}")
         try:
-            given = this_process().get_loop().await_in(context, asked.awaitable, thread)
+            given = this_process().await_in(context, asked.awaitable, thread)
         except BaseException as error:
             step = partial(responding.throw, error)
+            if thread.left_behind:
+                context = context.copy()
         else:
             step = partial(responding.send, given)
         try:
@@ -204,7 +202,7 @@ def _end_request(thread: ServerThread, reader: InputReader | UnreadableBody | No
 
 def _spawn(awaitable: Awaitable[object]) -> None:
     """Have an async `on_error` run on the event loop, where nobody waits for it."""
-    this_process().get_loop().begin(copy_context(), awaitable, Answer(), _log_failure)
+    this_process().begin(copy_context(), awaitable, Answer(), _log_failure)
 
 
 def _log_failure(answer: Answer) -> None:

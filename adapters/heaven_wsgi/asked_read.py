@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final, final
 
+from heaven_core import ClientDisconnected
 from heaven_wsgi.waiting import ServerThread
 
 __all__ = ["AskedRead"]
@@ -30,11 +31,14 @@ class AskedRead:
         return await shield(self._piece)
 
     def run(self) -> None:
-        """See `Job`."""
+        """See `Job`. An exit is the server's own, and no news for the loop, which it would end."""
         try:
             piece = self._read()
-        except BaseException as error:
+        except Exception as error:
             self._tell(partial(self._piece.set_exception, error))
+        except BaseException:
+            self._tell(partial(self._piece.set_exception, ClientDisconnected("the server has stopped reading")))
+            raise
         else:
             self._tell(partial(self._piece.set_result, piece))
 

@@ -28,9 +28,16 @@ class AsyncLifespan:
         self._answers: Final[SimpleQueue[Answer | None]] = SimpleQueue()
 
     def enter(self) -> None:
-        """Enter the context manager. Raises what it raises."""
-        self._loop.begin(copy_context(), self._live(), Answer(), self._answers.put)
-        answer = self._answers.get()
+        """Enter the context manager. Raises what it raises; where an exit ends the waiting, it is left again."""
+        living = Answer()
+        try:
+            self._loop.begin(copy_context(), self._live(), living, self._answers.put)
+            answer = self._answers.get()
+        except BaseException:
+            self._loop.call_soon(living.give_up)
+            while self._answers.get() is not living:
+                pass
+            raise
         if answer is not None:
             answer.get()
 

@@ -28,8 +28,8 @@ class AsyncStream:
     """
 
     __slots__ = (
-        "_answer", "_begun", "_closing", "_closing_limit", "_commands", "_ended", "_interrupted", "_iterable",
-        "_iterator",        "_loop", "_stepping", "_task", "_thread",
+        "_answer", "_begun", "_closed", "_closing", "_closing_limit", "_commands", "_ended", "_interrupted",
+        "_iterable", "_iterator", "_loop", "_stepping", "_task", "_thread",
     )  # fmt: skip
 
     def __init__(
@@ -47,6 +47,7 @@ class AsyncStream:
         self._closing_limit: Final = closing_limit
         self._begun = False
         self._answer: Answer | None = None  # of the step that is under way
+        self._closed: Answer | None = None  # of the closing
         # What belongs to the loop's thread.
         self._commands: Final[Queue[Answer]] = Queue()
         self._task: asyncio.Task[object] | None = None
@@ -66,9 +67,14 @@ class AsyncStream:
         return answer.get()
 
     def close(self) -> None:
-        """See `Stream`. A step under way is cancelled. Raises `TimeoutError` where closing takes too long."""
-        answer = Answer()
+        """See `Stream`. A step under way is cancelled. Raises `TimeoutError` where closing takes too long.
+
+        In the loop's thread, where Python may happen to collect a response that nobody has closed, nobody waits.
+        """
+        answer = self._closed = Answer()
         self._command(answer, closing=True)
+        if self._loop().is_current:
+            return
         try:
             self._thread.wait(answer, self._closing_limit)
         except Elapsed:
@@ -160,11 +166,13 @@ class AsyncStream:
         return self._task is not None and self._task.cancelling() > 0
 
     def _end(self, answer: Answer) -> None:
+        """Learn that the task has ended: whoever still waits, waits in vain."""
         self._task = None
         self._ended = True
-        while not self._commands.empty():
-            command = self._commands.get_nowait()
-            self._refuse(command, command is self._closing)
+        if self._answer is not None:
+            self._refuse(self._answer)
+        if self._closed is not None and self._closed is not self._closing:
+            self._refuse(self._closed, closing=True)
 
 
 async def _error_of_closing(

@@ -51,7 +51,7 @@ class Exchange:
         self._request: Final = request
         self._draft: Final = draft
         self._runtime: Final = runtime
-        self._context: Final = context
+        self._context: Final = context.copy() if thread.left_behind else context
         self._life: Final = life
         self._thread: Final = thread
         self._on_end: Final = on_end
@@ -118,9 +118,9 @@ class Exchange:
         if isinstance(iterable, AsyncIterable):
             from heaven_wsgi.async_stream import AsyncStream  # noqa: PLC0415  (sync applications don't need asyncio)
 
-            interrupted = self._life.is_ending if self._events else None
+            interrupted = self._life.is_told if self._events else None
             return AsyncStream(iterable, this_process().get_loop, self._thread, interrupted, self._life.closing_limit)
-        return EventSteps(iterable, self._life.is_ending) if self._events else BlockingStream(iterable)
+        return EventSteps(iterable, self._life.is_told) if self._events else BlockingStream(iterable)
 
     def _end(self) -> None:
         self._life.leave(self._thread)

@@ -52,6 +52,10 @@ class WholeBody:
             raise StopIteration
         return data
 
+    def __del__(self) -> None:
+        """Close what nobody has closed: a middleware may have forgotten it."""
+        self.close()
+
     def close(self) -> None:
         """End the response; the first time."""
         finish, self._finish = self._finish, None
@@ -103,6 +107,10 @@ class DrivenBody:
         if type(event) is Reset:
             raise BrokenOff
         raise StopIteration
+
+    def __del__(self) -> None:
+        """Close what nobody has closed."""
+        self.close()
 
     def close(self) -> None:
         """End the response, the first time: close what is open, and hand over the deferred work."""
@@ -166,6 +174,13 @@ class FileBody:
     def tell(self) -> int:
         """How many bytes have been sent."""
         return self._file.sent
+
+    def __del__(self) -> None:
+        """Close what nobody has closed, and to whom nothing can be raised any more."""
+        try:
+            self.close()
+        except BrokenOff:
+            pass
 
     def close(self) -> None:
         """End the response, the first time. Raises `BrokenOff` where the file was too short, for the server to cut."""

@@ -59,7 +59,7 @@ class Job(Protocol):
     """Something that only the server's thread may do, for the event loop."""
 
     def run(self) -> None:
-        """Do it. Called in the server's thread; raises nothing."""
+        """Do it. Called in the server's thread; raises no `Exception`."""
         ...
 
     def refuse(self) -> None:
@@ -71,16 +71,18 @@ class Job(Protocol):
 class ServerThread:
     """The thread in which a server has called the application, for one request.
 
-    Servers want their input to be read there, and by nobody else.
+    Servers want their input to be read there, and by nobody else. `left_behind` says that a task of the request goes on
+    in its context, though nobody waits for it any more: that context is the task's then.
     """
 
-    __slots__ = ("_ended", "_id", "_inbox")
+    __slots__ = ("_ended", "_id", "_inbox", "left_behind")
 
     def __init__(self) -> None:
         self._id: Final = threading.get_ident()
         # One that may be put into by a signal's handler, and by a thread that holds any lock.
         self._inbox: Final[SimpleQueue[Answer | Job | None]] = SimpleQueue()
         self._ended = False
+        self.left_behind: bool = False
 
     @property
     def is_current(self) -> bool:

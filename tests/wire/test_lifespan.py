@@ -11,7 +11,7 @@ from tests.table.kit import Ask
 from tests.wire.conftest import Serve, served_by
 from tests.wire.diary import Diary
 from tests.wire.raw import fetch
-from tests.wire.servers import EVERY_KIND, UWSGI, Server, until
+from tests.wire.servers import EVERY_KIND, UWSGI, UWSGI_THREADS, Server, until
 
 
 def listens(server: Server) -> bool:
@@ -26,7 +26,7 @@ def listens(server: Server) -> bool:
 WITH_DEFERRED_WORK_AFTERWARDS = served_by(*[kind for kind in EVERY_KIND if kind is not UWSGI])
 
 
-@served_by(*EVERY_KIND)
+@served_by(*[kind for kind in EVERY_KIND if kind not in (UWSGI, UWSGI_THREADS)])
 @pytest.mark.parametrize("lifespan", ["asynchronous", "synchronous"])
 def test_is_entered_before_the_first_request_and_left_at_the_end(lifespan: str, serve: Serve) -> None:
     diary = Diary(serve, lifespan)
@@ -35,6 +35,21 @@ def test_is_entered_before_the_first_request_and_left_at_the_end(lifespan: str, 
     diary.server.terminate()
     diary.server.wait()
     assert diary.lines == ["entered", "left"]
+
+
+@served_by(UWSGI, UWSGI_THREADS)
+@pytest.mark.parametrize("lifespan", ["asynchronous", "synchronous"])
+def test_uwsgi_leaves_it_unless_a_request_is_running(lifespan: str, serve: Serve) -> None:
+    """It counts as running for a moment after its client has the answer: then Python is not told of the end."""
+    for _ in range(5):
+        diary = Diary(serve, lifespan)
+        assert fetch(diary.server.port, Ask(), "/text").text == "hello"
+        diary.server.terminate()
+        diary.server.wait()
+        if diary.lines == ["entered", "left"]:
+            return
+        assert diary.lines == ["entered"]
+    raise AssertionError("it was never left")
 
 
 @pytest.mark.parametrize("lifespan", ["failing", "failing synchronously"])

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from types import ModuleType
 
 import pytest
@@ -237,6 +238,61 @@ class TestTheEnd:
         lost = [message.split("<locals>.")[1] for message in caplog.messages]
         why = "is lost: it had not ended 0.01 s after the shutdown began"
         assert lost == [f"hangs{'_async' if is_async else ''} {why}", f"next_one {why}"]
+
+    def test_an_async_one_is_cancelled_and_has_the_lifespan_while_it_cleans_up(self) -> None:
+        notes: list[str] = []
+
+        async def hangs(app: App) -> None:
+            notes.append("begun")
+            try:
+                await asyncio.sleep(60)
+            finally:
+                await asyncio.sleep(0)
+                notes.append("cleaned up")
+
+        def handler(req: Request, res: Response, ctx: Context) -> None:
+            res.defer(hangs)
+
+        @contextmanager
+        def lifespan(app: App) -> Generator[None]:
+            yield
+            notes.append("left")
+
+        app = App(lifespan=lifespan)
+        app.GET("/", handler)
+        adapter = WSGIAdapter(app, deferred_deadline=0.01)
+        Call(adapter, environ_of()).run()
+        until(lambda: notes, "the call to begin")
+        adapter.stop()
+        assert notes == ["begun", "cleaned up", "left"]
+
+    def test_an_async_one_that_has_run_while_the_thread_was_busy_is_not_called_lost(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        notes: list[str] = []
+        go_on = threading.Event()
+
+        async def quick(app: App) -> None:
+            while "busy" not in notes:
+                await asyncio.sleep(0.001)
+            notes.append("ran")
+
+        def busy(app: App) -> None:
+            notes.append("busy")
+            assert go_on.wait(10)
+
+        def handler(req: Request, res: Response, ctx: Context) -> None:
+            res.defer(busy if req.query_string else quick)
+
+        app = App()
+        app.GET("/", handler)
+        adapter = WSGIAdapter(app, deferred_deadline=0.05)
+        Call(adapter, environ_of()).run()
+        Call(adapter, environ_of(query="busy")).run()
+        until(lambda: "ran" in notes, "the async call to end")
+        adapter.stop()
+        go_on.set()
+        assert ["quick" in message for message in caplog.messages] == [False]
 
     def test_a_call_that_has_run_is_not_called_lost(self, caplog: pytest.LogCaptureFixture) -> None:
         begun = threading.Event()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import signal
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
 from types import FrameType
@@ -205,6 +206,62 @@ class TestFailures:
             signal.signal(signal.SIGUSR1, before)
         assert isinstance(call.raised, SystemExit)
         assert cancelled.wait(10)
+
+    def test_a_handler_that_will_not_leave_keeps_its_context_and_the_exit_comes_out(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """What is left of the request runs in a copy: two can't be in one context."""
+        monkeypatch.setattr("heaven_wsgi.loop_thread._ENDING", 0.01)
+        here = threading.get_ident()
+        go_on = threading.Event()
+        notes: list[str] = []
+
+        def leave(number: int, frame: FrameType | None) -> None:
+            raise SystemExit(3)
+
+        def items() -> Iterator[bytes]:
+            try:
+                yield b"one"
+            finally:
+                notes.append(f"closed, {NUMBER.get()}")
+
+        async def handler(req: Request, res: Response, ctx: Context) -> None:
+            NUMBER.set(5)
+            stream = items()
+            next(stream)
+            res.stream(stream)
+            signal.pthread_kill(here, signal.SIGUSR1)
+            go_on.wait(10)  # it blocks the loop, and so can't be cancelled
+            notes.append("left")
+
+        before = signal.signal(signal.SIGUSR1, leave)
+        try:
+            call = Call(adapter_of(handler), environ_of()).begin()
+        finally:
+            signal.signal(signal.SIGUSR1, before)
+        assert isinstance(call.raised, SystemExit)
+        assert notes == ["closed, 5"]
+        go_on.set()
+        until(lambda: len(notes) == 2, "the handler to end")
+
+    def test_an_exit_while_the_body_is_read_for_the_loop_is_the_servers(self) -> None:
+        """It is neither lost in a task that has not waited for it, nor does it end the loop."""
+
+        class Leaves(io.BytesIO):
+            def read(self, size: int | None = -1, /) -> bytes:  # type: ignore[explicit-override]  # 3.11 has no override
+                raise SystemExit(3)
+
+        async def reading(req: Request) -> None:
+            await anext(req.stream())
+
+        async def handler(req: Request, res: Response, ctx: Context) -> None:
+            task = asyncio.create_task(reading(req))
+            await asyncio.sleep(60)
+            await task
+
+        environ = environ_of("POST", more={"wsgi.input": Leaves(), "CONTENT_LENGTH": "3"})
+        assert isinstance(Call(adapter_of(handler), environ).begin().raised, SystemExit)
+        assert body_of(say_loop) == "heaven-core event loop"
 
     def test_an_async_on_error_runs_on_the_loop(self) -> None:
         told: list[str] = []

@@ -135,6 +135,122 @@ def test_stop_before_anything_has_begun_does_nothing() -> None:
     assert notes == []
 
 
+def test_a_request_that_is_under_way_goes_on_and_what_it_defers_is_logged_as_lost(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    closed: list[str] = []
+    inside, go_on = threading.Event(), threading.Event()
+
+    def items() -> Iterator[bytes]:
+        try:
+            yield b"one"
+        finally:
+            closed.append("closed")
+
+    def deferred(app: App) -> None:
+        raise AssertionError("it was lost")
+
+    def handler(req: Request, res: Response, ctx: Context) -> None:
+        inside.set()
+        assert go_on.wait(PATIENCE)
+        res.defer(deferred)
+        if req.query_string:
+            res.stream(items())
+
+    app = App()
+    app.GET("/", handler)
+    adapter = WSGIAdapter(app)
+    with ThreadPoolExecutor(2) as pool:
+        asked = [pool.submit(Call(adapter, environ_of(query=query)).run) for query in ("", "stream")]
+        assert inside.wait(PATIENCE)
+        adapter.stop()
+        go_on.set()
+        assert [call.result().status for call in asked] == [200, 200]
+    assert closed == ["closed"]
+    assert [message.partition(": ")[2] for message in caplog.messages] == ["the server has shut down"] * 2
+
+
+@pytest.mark.parametrize("place", ["handler", "deferred"])
+def test_stop_is_refused_where_it_would_wait_for_itself(place: str) -> None:
+    refused: list[str] = []
+
+    async def stopping(*arguments: object) -> None:
+        try:
+            adapter.stop()
+        except RuntimeError as error:
+            refused.append(str(error))
+
+    def stopping_here(app: App) -> None:
+        try:
+            adapter.stop()
+        except RuntimeError as error:
+            refused.append(str(error))
+
+    async def handler(req: Request, res: Response, ctx: Context) -> None:
+        if place == "handler":
+            await stopping()
+        else:
+            res.defer(stopping_here)
+            res.defer(stopping)
+
+    app = App(lifespan=async_lifespan([]))
+    app.GET("/", handler)
+    adapter = WSGIAdapter(app)
+    assert Call(adapter, environ_of()).run().status == 200
+    adapter.stop()
+    assert set(refused) == {"stop() waits for the event loop and for deferred work: call it from neither"}
+    assert len(refused) == (1 if place == "handler" else 2)
+
+
+def test_a_lifespan_that_is_no_context_manager_says_what_it_lacks() -> None:
+    async def lifespan(app: App) -> AsyncGenerator[None]:
+        yield
+
+    undecorated: Lifespan = lifespan  # type: ignore[assignment]  # the mistake that is meant
+    with pytest.raises(TypeError, match=r"gave async_generator, which is no context manager.*@asynccontextmanager"):
+        adapter_with(undecorated).start()
+
+
+def test_one_that_asks_its_own_app_is_told_so() -> None:
+    @contextmanager
+    def lifespan(app: App) -> Generator[None]:
+        raised = Call(adapter, environ_of()).begin().raised
+        assert raised is not None
+        raise raised
+        yield  # type: ignore[unreachable]  # which makes it a generator
+
+    adapter = adapter_with(lifespan)
+    with pytest.raises(RuntimeError, match="has asked the app itself"):
+        adapter.start()
+
+
+class TestArguments:
+    """What an adapter can't take is refused when it is given."""
+
+    @pytest.mark.parametrize("app", [42, App, WSGIAdapter(App())])
+    def test_an_app(self, app: object) -> None:
+        adapter: Callable[[object], object] = WSGIAdapter  # type: ignore[assignment]  # the mistake that is meant
+        with pytest.raises(TypeError, match=r"WSGIAdapter takes a heaven_core\.App, not "):
+            adapter(app)
+
+    @pytest.mark.parametrize("name", ["deferred_deadline", "closing_limit", "stream_deadline"])
+    @pytest.mark.parametrize("value", ["1", None, True, -1, float("nan")])
+    def test_seconds(self, name: str, value: object) -> None:
+        adapter: Callable[..., object] = WSGIAdapter
+        with pytest.raises((TypeError, ValueError), match=f"{name}= must be "):
+            adapter(App(), **{name: value})
+
+    def test_signals(self) -> None:
+        adapter: Callable[..., object] = WSGIAdapter
+        with pytest.raises(TypeError, match="signals= must be True or False, not 'no'"):
+            adapter(App(), signals="no")
+
+    def test_a_time_without_end_is_as_long_as_a_lock_can_wait(self) -> None:
+        adapter = WSGIAdapter(App(), deferred_deadline=float("inf"), stream_deadline=float("inf"))
+        adapter.start()
+        adapter.stop()
+
+
 def test_what_leaving_it_raises_is_reported() -> None:
     errors: list[str] = []
 
@@ -247,6 +363,19 @@ class TestEventStreams:
             assert signal.getsignal(signal.SIGTERM) is server
         finally:
             signal.signal(signal.SIGTERM, before)
+
+    def test_gunicorns_other_signal_ends_them_too(self) -> None:
+        """SIGQUIT, by which it ends its workers when it is interrupted."""
+        before = signal.signal(signal.SIGQUIT, lambda number, frame: None)
+        try:
+            own = signal.getsignal(signal.SIGQUIT)
+            adapter = WSGIAdapter(App())
+            adapter.start()
+            assert signal.getsignal(signal.SIGQUIT) is not own
+            adapter.stop()
+            assert signal.getsignal(signal.SIGQUIT) is own
+        finally:
+            signal.signal(signal.SIGQUIT, before)
 
     def test_signals_are_left_alone_where_that_is_asked_for(self) -> None:
         before = signal.signal(signal.SIGTERM, lambda number, frame: None)

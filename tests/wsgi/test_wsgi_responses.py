@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Final, final
 
@@ -9,8 +11,9 @@ import pytest
 
 from heaven_core import App, Context, Outcome, Request, Response
 from heaven_wsgi import BrokenOff, WSGIAdapter
+from heaven_wsgi.process import this_process
 from tests.table.kit import Handler
-from tests.wsgi.memory import Call, adapter_of, environ_of, until
+from tests.wsgi.memory import PATIENCE, Call, adapter_of, environ_of, until
 
 
 @final
@@ -257,6 +260,35 @@ class TestEnd:
         assert not call.take()
         call.close()
         assert told == ["Start", "Chunk", "End", "Outcome"]
+
+
+class TestNobodyCloses:
+    """Some middlewares forget it. Python collects the response, which closes it."""
+
+    @BODIES
+    def test_deferred_work_runs_all_the_same(self, body: Callable[[Ends], Handler]) -> None:
+        ends = Ends()
+        call = Call(adapter_of(body(ends)), environ_of(), lax=True).begin()
+        call.take()
+        del call
+        gc.collect()
+        assert ends.wait()[0] == "disconnected"
+
+    def test_an_async_stream_that_is_collected_on_the_event_loop_does_not_wait_for_itself(self) -> None:
+        ends = Ends()
+        calls = [Call(adapter_of(streamed_async(ends)), environ_of(), lax=True).begin()]
+        assert calls[0].take()
+        collected = threading.Event()
+
+        def collect() -> None:
+            calls.clear()
+            gc.collect()
+            collected.set()
+
+        this_process().get_loop().call_soon(collect)
+        assert collected.wait(PATIENCE)
+        ends.wait()
+        until(lambda: "closed" in ends.notes, "the stream to close")
 
 
 class TestExits:

@@ -1,0 +1,42 @@
+"""What adapters are given, checked when it is given: what it can't be would otherwise be found out at the end."""
+
+from __future__ import annotations
+
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from typing import TypeAlias
+
+from heaven_core import App
+
+__all__ = ["LifespanManager", "check_app", "check_seconds", "lifespan_of"]
+
+LifespanManager: TypeAlias = AbstractAsyncContextManager[object] | AbstractContextManager[object]
+
+
+def check_app(app: object, taker: str) -> App:
+    """`app`, if it is one. Raises `TypeError`; `taker` is the adapter's name."""
+    if not isinstance(app, App):
+        what = f"the class {app.__name__}" if isinstance(app, type) else type(app).__name__
+        raise TypeError(f"{taker} takes a heaven_core.App, not {what}")
+    return app
+
+
+def check_seconds(name: str, value: object) -> float:
+    """A number of seconds, 0 or more, infinity too. Raises `TypeError` and `ValueError`."""
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        raise TypeError(f"{name}= must be a number of seconds, not {type(value).__name__}: {value!r}")
+    if not value >= 0:  # NaN is neither
+        raise ValueError(f"{name}= must be 0 or more seconds, not {value!r}")
+    return value
+
+
+def lifespan_of(app: App) -> LifespanManager | None:
+    """The context manager that `App(lifespan=)` gives, `None` without one. Raises `TypeError` where it gives none."""
+    if app.lifespan is None:
+        return None
+    manager: object = app.lifespan(app)
+    if not isinstance(manager, (AbstractAsyncContextManager, AbstractContextManager)):
+        raise TypeError(
+            f"App(lifespan=) gave {type(manager).__name__}, which is no context manager: is a generator function "
+            "without its @asynccontextmanager, or @contextmanager?"
+        )
+    return manager
