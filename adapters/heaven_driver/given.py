@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
-from typing import TypeAlias
+from typing import TypeAlias, TypeGuard
 
 from heaven_core import App
 
-__all__ = ["LifespanManager", "check_app", "check_seconds", "lifespan_of"]
+__all__ = ["LifespanManager", "check_app", "check_flag", "check_seconds", "lifespan_of"]
 
 LifespanManager: TypeAlias = AbstractAsyncContextManager[object] | AbstractContextManager[object]
 
@@ -18,6 +18,13 @@ def check_app(app: object, taker: str) -> App:
         what = f"the class {app.__name__}" if isinstance(app, type) else type(app).__name__
         raise TypeError(f"{taker} takes a heaven_core.App, not {what}")
     return app
+
+
+def check_flag(name: str, value: object) -> bool:
+    """True or False. Raises `TypeError`."""
+    if not isinstance(value, bool):
+        raise TypeError(f"{name}= must be True or False, not {value!r}")
+    return value
 
 
 def check_seconds(name: str, value: object) -> float:
@@ -31,12 +38,17 @@ def check_seconds(name: str, value: object) -> float:
 
 def lifespan_of(app: App) -> LifespanManager | None:
     """The context manager that `App(lifespan=)` gives, `None` without one. Raises `TypeError` where it gives none."""
-    if app.lifespan is None:
-        return None
-    manager: object = app.lifespan(app)
-    if not isinstance(manager, (AbstractAsyncContextManager, AbstractContextManager)):
+    return None if app.lifespan is None else _check_manager(app.lifespan(app))
+
+
+def _check_manager(manager: object) -> LifespanManager:
+    if not _is_manager(manager):
         raise TypeError(
             f"App(lifespan=) gave {type(manager).__name__}, which is no context manager: is a generator function "
             "without its @asynccontextmanager, or @contextmanager?"
         )
     return manager
+
+
+def _is_manager(value: object) -> TypeGuard[LifespanManager]:
+    return isinstance(value, (AbstractAsyncContextManager, AbstractContextManager))

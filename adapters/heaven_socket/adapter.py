@@ -19,6 +19,7 @@ from anyio.streams.tls import TLSAttribute, TLSStream
 from heaven_core import App
 from heaven_core.http.headers import check_value
 from heaven_driver.engine import Engine, on_asyncio, running_loop
+from heaven_driver.given import check_app
 from heaven_driver.timers import timers_here
 from heaven_io.deferred import MAX_RUNNING, MAX_WAITING
 from heaven_socket.accepting import AsyncioTasks, Home, SocketAddress, TrioTasks, accept
@@ -80,7 +81,7 @@ class SocketAdapter:
         max_deferred_waiting: int = MAX_WAITING,
         closing_limit: float = 5.0,
     ) -> None:
-        _check("a SocketAdapter serves a heaven_core.App", app, App)
+        check_app(app, "SocketAdapter")
         proxies = Proxies(trusted_proxies, forwarded_header)
         self.app: Final = app
         self._limits: Final = Limits() if limits is None else limits

@@ -12,7 +12,7 @@ from typing import Final, final
 
 from heaven_core import App, DeferredCall
 from heaven_driver.blocking import run_deferred
-from heaven_driver.given import check_seconds, lifespan_of
+from heaven_driver.given import check_flag, check_seconds, lifespan_of
 from heaven_driver.signals import SIGQUIT, heard_first
 from heaven_io.reporting import Report, hand_over
 from heaven_wsgi.deferred import DeferredThread
@@ -48,13 +48,11 @@ class Limits:
     ) -> None:
         if max_deferred_waiting < 1:
             raise ValueError(f"max_deferred_waiting= must be 1 or more, not {max_deferred_waiting}")
-        if not isinstance(signals, bool):
-            raise TypeError(f"signals= must be True or False, not {signals!r}")
         self.deferred_deadline: Final = _seconds("deferred_deadline", deferred_deadline)
         self.max_deferred_waiting: Final = max_deferred_waiting
         self.closing_limit: Final = _seconds("closing_limit", closing_limit)
         self.stream_deadline: Final = _seconds("stream_deadline", stream_deadline)
-        self.signals: Final = signals
+        self.signals: Final = check_flag("signals", signals)
 
 
 def _seconds(name: str, value: object) -> float:

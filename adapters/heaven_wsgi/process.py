@@ -10,6 +10,7 @@ import os
 import threading
 from collections.abc import Awaitable, Callable
 from contextvars import Context
+from importlib import import_module
 from typing import TYPE_CHECKING, Final, final
 
 from heaven_wsgi.waiting import Answer, ServerThread
@@ -98,9 +99,8 @@ class Process:
         # What `atexit` calls can begin no thread any more, from Python 3.12 on, nor use the pools of
         # `concurrent.futures`, so that neither asyncio.to_thread() nor a host's name would work in deferred work and in
         # a lifespan that is being left. Those pools themselves are ended by this function, which has no public name;
-        # the last to be registered comes first.
-        import concurrent.futures.thread  # noqa: F401, PLC0415  (so that it comes afterwards)
-
+        # the last to be registered comes first, so that theirs has to be there.
+        import_module("concurrent.futures.thread")
         register: Callable[[Callable[[], None]], object] | None = getattr(threading, "_register_atexit", None)
         if register is not None:
             try:

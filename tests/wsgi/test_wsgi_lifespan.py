@@ -16,6 +16,7 @@ import pytest
 from heaven_core import App, Context, Key, Request, Response
 from heaven_core.app.app import Lifespan
 from heaven_wsgi import WSGIAdapter
+from tests.handlers.kit import loose
 from tests.wsgi.memory import PATIENCE, Call, environ_of
 
 GREETING: Final = Key[str]("greeting")
@@ -229,21 +230,18 @@ class TestArguments:
 
     @pytest.mark.parametrize("app", [42, App, WSGIAdapter(App())])
     def test_an_app(self, app: object) -> None:
-        adapter: Callable[[object], object] = WSGIAdapter  # type: ignore[assignment]  # the mistake that is meant
         with pytest.raises(TypeError, match=r"WSGIAdapter takes a heaven_core\.App, not "):
-            adapter(app)
+            loose(WSGIAdapter)(app)
 
     @pytest.mark.parametrize("name", ["deferred_deadline", "closing_limit", "stream_deadline"])
     @pytest.mark.parametrize("value", ["1", None, True, -1, float("nan")])
     def test_seconds(self, name: str, value: object) -> None:
-        adapter: Callable[..., object] = WSGIAdapter
         with pytest.raises((TypeError, ValueError), match=f"{name}= must be "):
-            adapter(App(), **{name: value})
+            loose(WSGIAdapter)(App(), **{name: value})
 
     def test_signals(self) -> None:
-        adapter: Callable[..., object] = WSGIAdapter
         with pytest.raises(TypeError, match="signals= must be True or False, not 'no'"):
-            adapter(App(), signals="no")
+            loose(WSGIAdapter)(App(), signals="no")
 
     def test_a_time_without_end_is_as_long_as_a_lock_can_wait(self) -> None:
         adapter = WSGIAdapter(App(), deferred_deadline=float("inf"), stream_deadline=float("inf"))
