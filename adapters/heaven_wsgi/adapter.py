@@ -40,13 +40,14 @@ class WSGIAdapter:
     What is `def` runs in the server's thread; what is `async def` on one event loop that each process has for it. The
     lifespan is entered by the first request, or by `start`, and left when the process ends, or by `stop`.
 
-    - `deferred_deadline`: seconds that deferred work gets at the end; what is pending then is logged by name;
+    - `deferred_deadline`: seconds that deferred work gets at the end; what is pending then is cancelled and logged by
+      name;
     - `max_deferred_waiting`: of how many responses it runs or waits; of the next it is refused and logged by name;
     - `closing_limit`: seconds that an async stream gets to close when it has ended or its client has gone; what is
       slower is given up and reported;
     - `stream_deadline`: seconds that event streams get at the end;
-    - `signals`: whether SIGTERM and SIGINT end event streams, before the server's own handlers run. That takes the main
-      thread: it is `start` that is called there, or the first event stream.
+    - `signals`: whether the signals that end a process end event streams, before the server's own handlers run. That
+      takes the main thread: it is `start` that is called there, or the first event stream.
     """
 
     __slots__ = ("_anywhere", "_life", "_limits", "_lives", "_runtime", "app")
