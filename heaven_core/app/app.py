@@ -117,6 +117,8 @@ class App(Store):
     ) -> None:
         """Answer GET and HEAD for the pattern `path`, which ends in `/*`, with the files below `directory`.
 
+        `/static` is sent to `/static/`, unless it has a route of its own.
+
         - `index`: the file for a path that ends in a slash; a directory's path without one is sent there by 308;
         - `fallback`: the file for paths where there is none, as single-page applications want;
         - `cache_control`: goes on 200, 206 and 304; a file whose name matches the regular expression `hashed` is said
@@ -135,9 +137,6 @@ class App(Store):
             precompressed=precompressed, hidden=hidden, listing=listing,
         )  # fmt: skip
         self.registry.add(Endpoint("GET", Pattern.parse(path), served.serve, False, False))
-        # `*` is never empty, so the directory's own path needs routes, of which somebody may want another use.
-        for own in {path[:-1], path[:-2] or "/"}:
-            self.registry.add(Endpoint("GET", Pattern.parse(own), served.serve, False, False), yields=True)
 
     def before(self, pattern: str, hook: Hook, methods: Iterable[str] | None = None, body: bool = False) -> None:
         """Run `hook` before the handlers of all paths that match, from the broadest pattern to the narrowest.

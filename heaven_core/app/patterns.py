@@ -3,6 +3,7 @@
 A pattern is compared with the path as a handler sees it, percent-decoded once: a `%2F` of the client is a slash
 here. Segments are compared one by one, so for one pattern there is never more than one way to match, and matching is
 linear in the length of the path. Nothing is normalised: `/a` and `/a/` are two paths, and so are `/a/b` and `/a//b`.
+But `/a/*` is `/a`, `/a/` and all below: a hook that guards a section guards all of it, and a route has the same paths.
 """
 
 from __future__ import annotations
@@ -14,11 +15,12 @@ from heaven_core._typing import override
 
 __all__ = ["INT", "LITERAL", "NAME", "Pattern", "Segment", "is_int"]
 
-# How narrow a segment is: the greater, the fewer texts it matches. `*` is everything from here on.
+# How narrow a segment is: the greater, the fewer texts it matches. `*` is everything from here on, the end included.
 _REST: Final = 0
-NAME: Final = 1
-INT: Final = 2
-LITERAL: Final = 3
+_END: Final = 1
+NAME: Final = 2
+INT: Final = 3
+LITERAL: Final = 4
 
 # int() refuses more digits than sys.set_int_max_str_digits() says, and no program can set that below 640.
 _MOST_DIGITS: Final = 640
@@ -53,7 +55,8 @@ class Pattern:
 
     - `:name` is one segment that is not empty;
     - `:name:int` is one of 1 to 640 ASCII digits, an `int` in the parameters;
-    - `*` at the end is the rest, one character or more, slashes included; its parameter is called `*`;
+    - `*` at the end is the rest, slashes included, and may be nothing, with the slash before it; its parameter is
+      called `*`;
     - everything else matches itself;
     - the pattern `*`, for hooks, matches everything. It has no parameter.
     """
@@ -65,7 +68,7 @@ class Pattern:
         self.text: Final = text
         self.segments: Final = segments
         # Sorts the broadest pattern first: where one covers another, its key is the lesser, or they are equal.
-        self.breadth: Final = tuple([segment.kind for segment in segments])
+        self.breadth: Final = (*[segment.kind for segment in segments], _END) if segments else ()
         self._expression: Final = re.compile(_expression(segments), re.DOTALL)
 
     @classmethod
@@ -94,8 +97,8 @@ class Pattern:
         values = iter(found.groups())
         for segment in self.segments:
             if segment.kind != LITERAL:
-                value: str = next(values)
-                params[segment.text] = int(value) if segment.kind == INT else value
+                value: str | None = next(values)
+                params[segment.text] = int(value) if segment.kind == INT and value else value or ""
         return params
 
     def covers(self, other: Pattern) -> bool:
@@ -105,7 +108,7 @@ class Pattern:
             return not ours
         for at, segment in enumerate(ours):
             if segment.kind == _REST:
-                return _has_text(theirs, at)
+                return True
             if at == len(theirs) or theirs[at].kind == _REST or not segment.covers(theirs[at]):
                 return False
         return len(ours) == len(theirs)
@@ -115,14 +118,14 @@ class Pattern:
         ours, theirs = self.segments, other.segments
         if not ours or not theirs:
             return False
-        for at, (segment, counterpart) in enumerate(zip(ours, theirs, strict=False)):
-            if segment.kind == _REST:
-                return not _has_text(theirs, at)
-            if counterpart.kind == _REST:
-                return not _has_text(ours, at)
+        for segment, counterpart in zip(ours, theirs, strict=False):
+            if segment.kind == _REST or counterpart.kind == _REST:
+                return False
             if not segment.meets(counterpart):
                 return True
-        return len(ours) != len(theirs)
+        shorter, longer = sorted((ours, theirs), key=len)
+        # The rest may be nothing.
+        return len(shorter) != len(longer) and longer[len(shorter)].kind != _REST
 
     @property
     def shape(self) -> str:
@@ -137,13 +140,13 @@ class Pattern:
 
 
 _SHAPES: Final = {_REST: "*", NAME: ":", INT: "::int"}
-_EXPRESSIONS: Final = {_REST: "(.+)", NAME: "([^/]+)", INT: f"([0-9]{{1,{_MOST_DIGITS}}})"}
+_EXPRESSIONS: Final = {_REST: "(?:/(.*))?", NAME: "/([^/]+)", INT: f"/([0-9]{{1,{_MOST_DIGITS}}})"}
 
 
 def _expression(segments: tuple[Segment, ...]) -> str:
     if not segments:
         return ".*"
-    return "".join(["/" + (_EXPRESSIONS.get(part.kind) or re.escape(part.text)) for part in segments])
+    return "".join([_EXPRESSIONS.get(part.kind) or "/" + re.escape(part.text) for part in segments])
 
 
 def _parse_segment(pattern: str, part: str, is_last: bool) -> Segment:
@@ -166,12 +169,6 @@ def _parse_segment(pattern: str, part: str, is_last: bool) -> Segment:
             f"in the pattern {pattern!r} the converter {converter!r} is unknown: there is only ':{name}:int'"
         )
     return Segment(INT if colon else NAME, name)
-
-
-def _has_text(segments: tuple[Segment, ...], start: int) -> bool:
-    """Whether what the segments from `start` on match is one character or more: always or never."""
-    left = len(segments) - start
-    return left > 1 or (left == 1 and not (segments[start].kind == LITERAL and segments[start].text == ""))
 
 
 def is_int(text: str) -> bool:

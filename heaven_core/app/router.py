@@ -94,40 +94,31 @@ class _Table(Generic[E]):
 class Router(Generic[E]):
     """Routes by method and pattern.
 
-    Of several patterns that match, segment by segment from the left a literal wins over `:name:int`, that
-    over `:name`, and that over `*`; where the narrower one leads nowhere, the next is tried. A HEAD is answered as if
-    each GET route were a HEAD route too (RFC 9110 §9.3.2), unless one of its own has the same pattern.
+    Of several patterns that match, one without parameters wins; then, segment by segment from the left, a literal over
+    `:name:int`, that over `:name`, and that over `*`; where the narrower one leads nowhere, the next is tried. A HEAD
+    is answered as if each GET route were a HEAD route too (RFC 9110 §9.3.2), unless one of its own has the same
+    pattern.
     """
 
-    __slots__ = ("_registered", "_tables", "_yielding")
+    __slots__ = ("_registered", "_tables")
 
     def __init__(self) -> None:
         self._tables: Final[dict[str, _Table[E]]] = {}
         self._registered: Final[dict[tuple[str, str], Pattern]] = {}
-        self._yielding: Final[set[tuple[str, str]]] = set()
 
-    def add(self, method: str, pattern: Pattern, endpoint: E, *, yields: bool = False) -> None:
-        """Register a route. Raises `ValueError` for a second one of the method that matches the same paths.
-
-        One that `yields` gives way to a route that is there, or comes later.
-        """
+    def add(self, method: str, pattern: Pattern, endpoint: E) -> None:
+        """Register a route. Raises `ValueError` for a second one of the method that matches the same paths."""
         if not pattern.segments:
-            raise ValueError("the pattern '*' is for hooks; a route for every path takes two: '/' and '/*'")
+            raise ValueError("the pattern '*' is for hooks; the route for every path is '/*'")
         shape = pattern.shape
         key = (method, shape)
         known = self._registered.get(key)
-        if known is not None and yields:
-            return
-        if known is not None and key not in self._yielding:
+        if known is not None:
             raise ValueError(
                 f"{method} {pattern.text} is already registered"
                 + (f" as {known.text}: the two match the same paths" if known.text != pattern.text else "")
             )
         self._registered[key] = pattern
-        if yields:
-            self._yielding.add(key)
-        else:
-            self._yielding.discard(key)
         self._tables.setdefault(method, _Table()).put(pattern, endpoint)
         if method == "GET" and ("HEAD", shape) not in self._registered:
             self._tables.setdefault("HEAD", _Table()).put(pattern, endpoint)
@@ -157,23 +148,31 @@ def _walk(node: _Node[E], path: str, start: int, values: list[str | int]) -> _Le
     part = path[start:] if slash < 0 else path[start:slash]
     child = node.literals.get(part)
     if child is not None:
-        leaf = child.leaf if slash < 0 else _walk(child, path, slash + 1, values)
+        leaf = _end_at(child, values) if slash < 0 else _walk(child, path, slash + 1, values)
         if leaf is not None:
             return leaf
     kept = len(values)
     if node.integer is not None and is_int(part):
         values.append(int(part))
-        leaf = node.integer.leaf if slash < 0 else _walk(node.integer, path, slash + 1, values)
+        leaf = _end_at(node.integer, values) if slash < 0 else _walk(node.integer, path, slash + 1, values)
         if leaf is not None:
             return leaf
         del values[kept:]
     if node.name is not None and part:
         values.append(part)
-        leaf = node.name.leaf if slash < 0 else _walk(node.name, path, slash + 1, values)
+        leaf = _end_at(node.name, values) if slash < 0 else _walk(node.name, path, slash + 1, values)
         if leaf is not None:
             return leaf
         del values[kept:]
-    if node.rest is not None and start < len(path):
+    if node.rest is not None:
         values.append(path[start:])
         return node.rest
     return None
+
+
+def _end_at(node: _Node[E], values: list[str | int]) -> _Leaf[E] | None:
+    """The leaf of the patterns that end here, else that of the rest, which may be nothing."""
+    if node.leaf is None and node.rest is not None:
+        values.append("")
+        return node.rest
+    return node.leaf

@@ -121,9 +121,9 @@ class Registry:
         self.error_handlers: Final[dict[ErrorKey, Handler]] = {}
         self._endpoints: Final[list[Endpoint]] = []
 
-    def add(self, endpoint: Endpoint, *, yields: bool = False) -> None:
-        """Add a route. Raises `ValueError` for a second one of this method and pattern, unless one `yields`."""
-        self.router.add(endpoint.method, endpoint.pattern, endpoint, yields=yields)
+    def add(self, endpoint: Endpoint) -> None:
+        """Add a route. Raises `ValueError` for a second one of this method and pattern."""
+        self.router.add(endpoint.method, endpoint.pattern, endpoint)
         self._endpoints.append(endpoint)
 
     def check(self) -> None:

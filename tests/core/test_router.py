@@ -58,7 +58,19 @@ def test_a_narrow_segment_that_leads_nowhere_is_given_up() -> None:
     rest = routes.find("GET", "/a/c")
     assert rest is not None
     assert rest.params == {"x": "a", "*": "c"}
-    assert routes.find("GET", "/a") is None
+    nothing = routes.find("GET", "/a")
+    assert nothing is not None
+    assert nothing.params == {"x": "a", "*": ""}
+
+
+def test_the_rest_may_be_nothing_but_a_route_of_its_own_comes_first() -> None:
+    """SPEC 2: what guards `/files/*` guards `/files` and `/files/`, too, and so a route has them."""
+    routes = router("GET /files/*", "GET /files", "GET /:x/*", "GET /:x")
+    assert endpoint(routes.find("GET", "/files")) == "GET /files"
+    assert endpoint(routes.find("GET", "/files/")) == "GET /files/*"
+    assert endpoint(routes.find("GET", "/other")) == "GET /:x"
+    assert endpoint(routes.find("GET", "/other/")) == "GET /:x/*"
+    assert endpoint(router("GET /files/*").find("GET", "/files")) == "GET /files/*"
 
 
 def test_a_match_has_pattern_and_parameters() -> None:

@@ -63,6 +63,7 @@ for _name, _route, _target, _path, _params in (
     ("plus-is-no-blank", "/:name", "/a+b", "a+b", {"name": "a+b"}),
     ("number", "/:n:int", "/007", "007", {"n": 7}),
     ("rest", "/*", "/a//b/../c/", "a//b/../c/", {"*": "a//b/../c/"}),
+    ("rest-empty", "/*", "/", "", {"*": ""}),
     ("encoded-slash-is-a-slash", "/:a/:b", "/x%2Fy", "x/y", {"a": "x", "b": "y"}),
     ("trailing-slash", "/:name/", "/x/", "x/", {"name": "x"}),
 ):
@@ -77,7 +78,6 @@ for _name, _route, _target in (
     ("trailing-slash-missing", "/:name/", "/x"),
     ("trailing-slash-too-many", "/:name", "/x/"),
     ("number-no-digits", "/:n:int", "/7a"),
-    ("rest-empty", "/*", "/"),
     ("nothing-there", "/here", "/there"),
 ):
     ROUTES.put(f"no-{_name}", never, NOT_FOUND, Ask(target=_target), route=_route, shows="No route: 404.")
