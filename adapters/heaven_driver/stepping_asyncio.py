@@ -60,7 +60,7 @@ class AsyncioStepper:
         self.steps += 1
         self._state = STEPPING
         try:
-            return await need.stream.next()
+            return await need.stream.next(need.freeze)
         except asyncio.CancelledError:
             if self._presses:
                 given_up = self._presses > 1

@@ -61,7 +61,7 @@ class TrioStepper:
         self._state = STEPPING
         try:
             with trio.CancelScope() as self._scope:
-                return await need.stream.next()
+                return await need.stream.next(need.freeze)
         finally:
             self._state = IDLE
             self._scope = None

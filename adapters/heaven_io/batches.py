@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from typing import Final, final
@@ -10,6 +10,7 @@ from typing import Final, final
 import anyio
 import anyio.to_thread
 
+from heaven_core.protocol.frozen_event import as_it_is
 from heaven_io.detached import Job, begin
 from heaven_io.steps import FAST, Steps
 
@@ -38,8 +39,10 @@ class BatchedIterator:
         # Its thread begins with the first step.
         self._own: Final = ThreadPoolExecutor(1, "heaven-core stream") if own_thread and not in_place else None
 
-    async def next(self) -> object:
+    async def next(self, freeze: Callable[[object], object] = as_it_is) -> object:
         """The next item. Cancelling it loses nothing: the item comes next time.
+
+        `freeze` is that of `NextItem`: what is taken ahead of time goes through it.
 
         Raises:
             StopAsyncIteration: there are no more, or `aclose` was called.
@@ -47,6 +50,7 @@ class BatchedIterator:
 
         """
         steps = self._steps
+        steps.freeze = freeze
         if self._in_place is not None and not steps.ended:
             for item in self._in_place:
                 return item

@@ -16,6 +16,8 @@ from contextvars import Context, copy_context
 from inspect import GEN_CLOSED, GEN_CREATED, getgeneratorstate, isgenerator
 from typing import Final, final
 
+from heaven_core.protocol.frozen_event import FrozenEvent, as_it_is
+
 __all__ = ["BATCH_BYTES", "BATCH_ITEMS", "FAST", "Steps"]
 
 # How far a source may run ahead of the client. Whatever comes first ends a batch.
@@ -33,7 +35,8 @@ class Steps:
 
     `items` are those taken and not yet handed on: the owner removes them on the left, in another thread if it likes.
     `limit` is the number of steps in the next batch. `ended` means that there will be no more items, `error` why, if
-    it was not by reaching the end. `enough` may be set by the owner at any time: a batch then ends after its running
+    it was not by reaching the end. Each item but bytes goes through `freeze` in its step; what that raises is as the
+    iterable's. `enough` may be set by the owner at any time: a batch then ends after its running
     step.
     """
 
@@ -46,6 +49,7 @@ class Steps:
         "ended",
         "enough",
         "error",
+        "freeze",
         "items",
         "limit",
     )
@@ -61,6 +65,7 @@ class Steps:
         self.ended: bool = False
         self.enough: bool = False
         self.error: Exception | None = None
+        self.freeze: Callable[[object], object] = as_it_is
 
     @property
     def can_close_at_once(self) -> bool:
@@ -105,7 +110,10 @@ class Steps:
                 iterator = self._iterator = iter(self._iterable)
             while True:
                 item = next(iterator)
-                length = len(item) if isinstance(item, (bytes, bytearray, str)) else 0
+                # What the next step does to a buffer or a dict must not change what goes out.
+                if type(item) is not bytes:
+                    item = self.freeze(item)
+                length = _size_of(item)
                 self.items.append(item)
                 taken += 1
                 size += length
@@ -151,3 +159,9 @@ def _as_exception(error: BaseException) -> Exception:
     wrapped = RuntimeError(f"the iterable of a stream raised {type(error).__name__}")
     wrapped.__cause__ = error
     return wrapped
+
+
+def _size_of(item: object) -> int:
+    if type(item) is FrozenEvent:
+        return len(item.data)
+    return len(item) if isinstance(item, (bytes, bytearray, str)) else 0

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
 from typing import Final, final
 
 from heaven_core.message.bodies import AnyIterable, InOneThread
+from heaven_core.protocol.frozen_event import as_it_is
 from heaven_io.batches import BatchedIterator
 
 __all__ = ["Stream"]
@@ -24,15 +25,18 @@ class Stream:
         self._iterable: Final = iterable
         self._iterator: AsyncIterator[object] | BatchedIterator | None = None
 
-    def next(self) -> Awaitable[object]:
-        """The next item, once it is awaited. Raises `StopAsyncIteration` at the end, and what the iterable raises."""
+    def next(self, freeze: Callable[[object], object] = as_it_is) -> Awaitable[object]:
+        """The next item, once it is awaited. Raises `StopAsyncIteration` at the end, and what the iterable raises.
+
+        `freeze` is that of `NextItem`, for items that are taken ahead of time.
+        """
         iterator = self._iterator
         if iterator is None:
             iterable = self._iterable
             iterator = aiter(iterable) if isinstance(iterable, AsyncIterable) else _batched(iterable)
             self._iterator = iterator
         if isinstance(iterator, BatchedIterator):
-            return iterator.next()
+            return iterator.next(freeze)
         return anext(iterator)
 
     async def aclose(self) -> None:

@@ -31,6 +31,7 @@ from heaven_core.message.bodies import AnyIterable, FileSource, StreamSource, he
 from heaven_core.message.draft import CLIENT_LEFT, NO_FIELDS, STARTED
 from heaven_core.message.response import Response, draft_of
 from heaven_core.protocol.events import Chunk, Deferred, DeferredCall, End, Event, FileRange, Reset
+from heaven_core.protocol.frozen_event import FrozenEvent
 from heaven_core.protocol.needs import CloseFile, CloseStream, Deliver, Entry, FileInfo, Finished, Need, NextItem
 from heaven_core.protocol.outcome import Outcome, OutcomeKind
 from heaven_core.runtime import Runtime
@@ -133,7 +134,7 @@ class Machine(Generic[S]):
         self._stream = source
         self._stream_lines = fields
         self._state = states.HEADING
-        self._need = NextItem(self._unclosed[0], source.head_timeout, source.sse)
+        self._need = NextItem(self._unclosed[0], source.head_timeout, source.sse, self._freeze)
         return ()
 
     def _adopt_all(self, iterables: Iterable[AnyIterable]) -> Exception | None:
@@ -198,13 +199,24 @@ class Machine(Generic[S]):
         self._draft.fail(error, self._exchange.runtime.describe)
         return self._hand_out(plan_buffered(self._exchange, self._draft.encode()))
 
+    def _freeze(self, item: object) -> object:
+        """See `NextItem`. To be called in any thread: it reads what no step changes."""
+        source = self._stream
+        if source is None:  # the client has left
+            return item
+        data = self._draft.encode_item(item, source.sse)
+        return FrozenEvent(data) if source.sse else data
+
     def produced(self, item: object) -> Events:
         """The stream has yielded `item`."""
         source = self._expect_item("produced")
         if source is None:
             return self._absorb()
         try:
-            data = item if type(item) is bytes and not source.sse else self._draft.encode_item(item, source.sse)
+            if type(item) is bytes and not source.sse:
+                data = item
+            else:
+                data = item.data if type(item) is FrozenEvent else self._draft.encode_item(item, source.sse)
         except Exception as error:
             return self._break_off(error)
         size = len(data)
@@ -309,7 +321,7 @@ class Machine(Generic[S]):
         source = self._stream
         assert source is not None  # what was promised was promised for it
         self._state = states.FULFILLED
-        self._need = NextItem(self._unclosed[0], None, source.sse)
+        self._need = NextItem(self._unclosed[0], None, source.sse, self._freeze)
         return ()
 
     def _absorb(self) -> Events:
@@ -333,7 +345,7 @@ class Machine(Generic[S]):
         begin(self._exchange, start)
         self._stream_lines = NO_FIELDS  # a stream may last for hours
         self._state = states.STREAMING
-        self._need = NextItem(self._unclosed[0], source.heartbeat, source.sse)
+        self._need = NextItem(self._unclosed[0], source.heartbeat, source.sse, self._freeze)
         self._pending = size
         return (start, Chunk(data)) if size else (start,)
 

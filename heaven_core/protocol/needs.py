@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final, Generic, Protocol, TypeAlias, TypeVar, final
 
 from heaven_core._record import Record
+from heaven_core.protocol.frozen_event import as_it_is
 from heaven_core.protocol.outcome import Outcome
 
 __all__ = [
@@ -125,15 +126,25 @@ class NextItem(Record, Generic[S]):
 
     At the shutdown of the server an `endless` stream, which is one of events, may be ended wherever it waits: stop the
     step and answer `interrupted()`. Any other stream has an end of its own, and is stopped only when time is up.
+
+    A driver that takes steps ahead of time calls `freeze` in each of them, and answers by what that gives: the item as
+    it is now, whatever the iterable does to it in its next step. It raises for an item that can't be sent.
     """
 
-    __slots__ = ("stream", "timeout", "endless")
-    __match_args__ = ("stream", "timeout", "endless")
+    __slots__ = ("stream", "timeout", "endless", "freeze")
+    __match_args__ = ("stream", "timeout", "endless", "freeze")
 
-    def __init__(self, stream: S, timeout: float | None, endless: bool = False) -> None:
+    def __init__(
+        self,
+        stream: S,
+        timeout: float | None,
+        endless: bool = False,
+        freeze: Callable[[object], object] = as_it_is,
+    ) -> None:
         self.stream: Final = stream
         self.timeout: Final = timeout
         self.endless: Final = endless
+        self.freeze: Final = freeze
 
 
 @final

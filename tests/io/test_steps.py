@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from heaven_core.protocol.frozen_event import FrozenEvent
 from heaven_io.steps import BATCH_BYTES, BATCH_ITEMS, FAST, Steps
 
 SLOW = 2 * FAST
@@ -105,6 +106,40 @@ class TestBatches:
     @pytest.mark.parametrize("item", [b"x" * 30_000, "x" * 30_000, bytearray(30_000)])
     def test_a_batch_has_64_kib_at_most(self, item: object) -> None:
         assert sizes(iter([item] * 8)) == [1, 2, 2, 2, 1]
+
+    def test_events_count_as_what_they_take_on_the_wire(self) -> None:
+        steps = Steps({"n": number} for number in range(100))
+        steps.freeze = lambda item: FrozenEvent(bytes(30_000))
+        taken: list[int] = []
+        while not steps.ended:
+            before = len(steps.items)
+            steps.fill()
+            taken.append(len(steps.items) - before)
+        assert max(taken) == 2
+
+    def test_an_item_is_frozen_in_its_step(self) -> None:
+        buffer = bytearray(b"a")
+
+        def items() -> Iterator[bytearray]:
+            for letter in b"bc":
+                yield buffer
+                buffer[:] = bytes([letter])
+
+        steps = Steps(items())
+        steps.freeze = lambda item: bytes(item) if isinstance(item, bytearray) else item
+        while not steps.ended:
+            steps.fill()
+        assert list(steps.items) == [b"a", b"b"]
+
+    def test_what_freezing_raises_is_an_error_of_the_iterable(self) -> None:
+        def refuse(item: object) -> object:
+            raise TypeError("no such item")
+
+        steps = Steps(iter([bytearray()]))
+        steps.freeze = refuse
+        steps.fill()
+        assert steps.ended
+        assert isinstance(steps.error, TypeError)
 
     def test_an_item_beyond_that_is_a_batch_of_its_own(self) -> None:
         assert sizes(iter([b"x" * (BATCH_BYTES + 1)] * 3)) == [1, 1, 1, 0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Final
 
 from heaven_core import Context, Request, Response, ServerSentEvent
@@ -119,3 +119,35 @@ def event_that_is_no_text(req: Request, res: Response, ctx: Context) -> None:
 def event_of_another_type(req: Request, res: Response, ctx: Context) -> None:
     """Neither text nor JSON."""
     res.stream([3.5], sse=True)
+
+
+NUMBERED: Final = [b'data: {"n":%d}\n\n' % number for number in range(20)]
+
+
+@EVENTS.add(streamed(*NUMBERED, kind=KIND, given=GIVEN))
+def events_of_one_dict(req: Request, res: Response, ctx: Context) -> None:
+    """An event is what it was when it was yielded."""
+
+    def items() -> Iterator[object]:
+        document = {"n": 0}
+        for number in range(20):
+            document["n"] = number
+            yield document if number % 2 else ServerSentEvent(document)
+
+    res.stream(items(), sse=True)
+
+
+@EVENTS.add(cut(b"data: one\n\n", kind=KIND, given=GIVEN), notes=("closed",), errors=(TypeError,))
+def sync_events_of_which_one_is_none(req: Request, res: Response, ctx: Context) -> None:
+    """What comes before an event that can't be encoded arrives, and the generator is closed."""
+    notes = notes_of(ctx)
+
+    def items() -> Iterator[object]:
+        try:
+            yield "one"
+            yield {"no": object()}
+            yield "three"
+        finally:
+            notes.write("closed")
+
+    res.stream(items(), sse=True)

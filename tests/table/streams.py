@@ -63,6 +63,36 @@ def sync_stream(req: Request, res: Response, ctx: Context) -> None:
     res.defer(notes.later("deferred"))
 
 
+# As many as a driver takes ahead of time, and more.
+LETTERS: Final = [bytes([ord("A") + number]) * 4 for number in range(26)]
+
+
+@STREAMS.add(streamed(*LETTERS))
+def sync_stream_that_fills_its_buffer_again(req: Request, res: Response, ctx: Context) -> None:
+    """An item is what it was when it was yielded."""
+    buffer = bytearray(4)
+
+    def items() -> Iterator[object]:
+        for number, letters in enumerate(LETTERS):
+            buffer[:] = letters
+            yield buffer if number % 2 else memoryview(buffer)
+
+    res.stream(items())
+
+
+@STREAMS.add(streamed(*LETTERS))
+async def async_stream_that_fills_its_buffer_again(req: Request, res: Response, ctx: Context) -> None:
+    """The same for an async one."""
+    buffer = bytearray(4)
+
+    async def items() -> AsyncIterator[object]:
+        for letters in LETTERS:
+            buffer[:] = letters
+            yield buffer
+
+    res.stream(items())
+
+
 @STREAMS.add(streamed(b"a", b"b", kind="text/csv"))
 def stream_of_a_list(req: Request, res: Response, ctx: Context) -> None:
     """Any iterable, of the type given."""
