@@ -108,7 +108,15 @@ def _uwsgi(*options: str) -> Callable[[int], list[str]]:
     def arguments(port: int) -> list[str]:
         return [
             *("tests.wire.uwsgi_program", "--http-socket", f"127.0.0.1:{port}", "--module", _WSGI_TARGET),
-            *("--master", "--need-app", "--die-on-term", "--disable-logging", *options),
+            *(
+                "--master",
+                "--need-app",
+                "--die-on-term",
+                "--disable-logging",
+                "--stats",
+                f"stats-{port}.sock",
+                *options,
+            ),
         ]
 
     return arguments

@@ -12,12 +12,14 @@ import pytest
 ROOT: Final = Path(__file__).parents[2]
 
 PREAMBLE: Final = """
-import os, sys, threading, time
+import os, signal, sys, threading, time
 from contextlib import asynccontextmanager, contextmanager
 from heaven_core import App
 from heaven_wsgi import WSGIAdapter
 from tests.wsgi.memory import Call, environ_of, until
 
+# Whoever has started this may have it ignored, as a shell does in the background.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 def say(what):
     print(what, flush=True)
 """
