@@ -30,7 +30,7 @@ from heaven_driver.wire import Peer, Wakeable, Wire
 from heaven_io.deferred import MAX_RUNNING, MAX_WAITING, TaskGroupRunner, run_calls
 from heaven_io.detached import begin
 from heaven_io.files import ReadableFile
-from heaven_io.reporting import hand_over
+from heaven_io.reporting import hand_over, log_error
 from heaven_io.runtime import system_runtime
 from heaven_io.streams import Stream
 
@@ -317,7 +317,10 @@ def on_asyncio() -> bool:
 
 def _spawn(awaitable: Awaitable[object]) -> None:
     async def wait() -> None:
-        await awaitable
+        try:
+            await awaitable
+        except SystemExit as error:  # it would end the event loop
+            log_error(error, "on_error")
 
     begin(wait, "on_error").abandon(_nothing)
 

@@ -33,7 +33,7 @@ async def run_calls(
     """Run `calls` one after the other: an `async def` here, any other function in a worker thread of `limiter`.
 
     What a sync function returns is awaited if it can be. A call that raises is reported and the next one runs;
-    only a cancellation of this task, `KeyboardInterrupt` and `SystemExit` end it: then what has not run, or not to its
+    only a cancellation of this task and `KeyboardInterrupt` end it: then what has not run, or not to its
     end, is logged as lost, by name.
     """
     pending = deque(calls)
@@ -135,9 +135,9 @@ async def _run_call(call: DeferredCall, app: object, report: Report, limiter: Ca
             )
         if isinstance(result, Awaitable):
             await result
-    except (KeyboardInterrupt, SystemExit):
+    except KeyboardInterrupt:
         raise
-    except BaseException as error:
+    except BaseException as error:  # SystemExit, too: the end of a command line's main is not the server's
         if is_own_cancellation(error):
             raise
         report(error, f"deferred call {call.name}")

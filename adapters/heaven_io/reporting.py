@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from traceback import print_exception
 from typing import Final, TypeAlias
 
 from heaven_core.protocol.events import DeferredCall, DeferRunner
@@ -18,13 +19,23 @@ Report: TypeAlias = Callable[[BaseException, str], None]
 
 def log_error(error: BaseException, where: str) -> None:
     """Log `error` with its traceback; `where` says in a few words what failed, `GET /users` say."""
-    _LOGGER.error("error in %s", _in_one_line(where), exc_info=error)
+    _log("error in %s", _in_one_line(where), error=error)
 
 
 def log_all_lost(calls: Iterable[DeferredCall], why: str) -> None:
     """Log of each deferred call, by its name, that it will not run to its end, and why."""
     for call in calls:
-        _LOGGER.error("deferred call %s is lost: %s", _in_one_line(call.name), why)
+        _log("deferred call %s is lost: %s", _in_one_line(call.name), why)
+
+
+def _log(message: str, *arguments: str, error: BaseException | None = None) -> None:
+    """Log it. A handler that raises, a queue that is full say, is shown on stderr, as `logging` itself does."""
+    try:
+        _LOGGER.error(message, *arguments, exc_info=error)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as broken:
+        print_exception(broken)
 
 
 def hand_over(calls: Sequence[DeferredCall], app: object, runner: DeferRunner, report: Report) -> None:

@@ -165,8 +165,4 @@ class DeferredThread:
             self._tell(*work.failure)
 
     def _tell(self, error: BaseException, call: DeferredCall) -> None:
-        """Report it. An exit out of `on_error` would end the thread, and with it all that is deferred."""
-        try:
-            self._report(error, f"deferred call {call.name}")
-        except BaseException as another:
-            log_error(another, f"on_error of deferred call {call.name}")
+        self._report(error, f"deferred call {call.name}")

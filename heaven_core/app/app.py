@@ -203,13 +203,18 @@ class App(Store):
         return respond(self.registry, request, draft_of(response), runtime, in_thread)
 
     def report(self, error: BaseException, where: str, runtime: Runtime) -> None:
-        """Hand an error to `on_error`, then to the log of `runtime`. Never raises an `Exception`."""
+        """Hand an error to `on_error`, then to the log of `runtime`. Raises nothing but `KeyboardInterrupt`.
+
+        What `on_error` raises, an exit too, is logged: it ends nothing but itself.
+        """
         if self.on_error is not None:
             try:
                 result = self.on_error(error, where)
                 if is_awaitable(result):
                     runtime.spawn(result)
-            except Exception as broken:
+            except KeyboardInterrupt:
+                raise
+            except BaseException as broken:
                 runtime.log(broken, "on_error")
         runtime.log(error, where)
 

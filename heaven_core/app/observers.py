@@ -38,9 +38,11 @@ class Observers:
         self.any = True
 
     def tell(self, request: Request[object], what: Event | Outcome, runtime: Runtime) -> None:
-        """Tell all observers. One that raises an `Exception` is reported, and the next is told."""
+        """Tell all observers. One that raises, an exit too, is reported, and the next is told; a Ctrl-C passes."""
         for observer in self._observers:
             try:
                 observer(request, what)
-            except Exception as error:
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:
                 self._report(error, f"an observer of {request.method} {request.path!r}", runtime)

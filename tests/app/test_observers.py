@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from io import StringIO
 from typing import Final
@@ -11,6 +12,7 @@ import pytest
 from examples import observed
 from heaven_core import App, Chunk, Context, Deferred, End, Event, FileRange, Outcome, Request, Reset, Response, Start
 from heaven_core.testing import Client, Disk
+from heaven_driver.blocking import serve, system_runtime
 from tests.handlers.kit import loose
 
 
@@ -156,3 +158,45 @@ def test_the_examples_metrics() -> None:
     ]
     answer = Client(observed.app).get("/metrics")
     assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), asyncio.CancelledError()])
+def test_one_that_exits_ends_nothing_but_itself(error: BaseException) -> None:
+    """SPEC 5."""
+    errors: list[BaseException] = []
+    told: list[str] = []
+
+    def leave(req: Request, event: object) -> None:
+        raise error
+
+    def hello(req: Request, res: Response, ctx: Context) -> None:
+        res.body = "hello"
+
+    app = App(on_error=lambda error, where: errors.append(error))
+    app.GET("/", hello)
+    app.on_event(leave)
+    app.on_event(lambda req, event: told.append(type(event).__name__))
+    assert Client(app).get("/").body == b"hello"
+    assert told == ["Start", "Chunk", "End", "Outcome"]
+    assert errors == [error] * 4
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), asyncio.CancelledError(), RuntimeError()])
+def test_an_on_error_that_exits_ends_nothing_but_itself(error: BaseException) -> None:
+    """SPEC 5. It is logged, and so is what it was told of."""
+    logged: list[str] = []
+
+    def on_error(error: BaseException, where: str) -> None:
+        raise leaving
+
+    def fail(req: Request, res: Response, ctx: Context) -> None:
+        raise ValueError
+
+    leaving = error
+    app = App(on_error=on_error)
+    app.GET("/", fail)
+    runtime = system_runtime(log=lambda error, where: logged.append(f"{type(error).__name__} in {where}"))
+    [start, *_] = serve(app, Request("GET", "/"), runtime)
+    assert isinstance(start, Start)
+    assert start.status == 500
+    assert logged == [f"{type(error).__name__} in on_error", "ValueError in GET '/'"]

@@ -147,15 +147,29 @@ class TestErrors:
         assert [type(error) for error, _ in reports.got] == [Odd]
         assert log.names == ["next"]
 
-    @pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit])
-    async def test_an_exception_that_is_to_end_the_process_does_so(self, stop: type[BaseException]) -> None:
+    async def test_a_keyboard_interrupt_ends_the_process(self) -> None:
         def leave(app: App) -> None:
-            raise stop
+            raise KeyboardInterrupt
 
         log, reports = Log(), Reports()
-        with pytest.raises(stop):
+        with pytest.raises(KeyboardInterrupt):
             await run_calls(calls(leave, log.sync("next")), App(), reports)
         assert (log.names, reports.got) == ([], [])
+
+    @pytest.mark.parametrize("asynchronous", [False, True])
+    async def test_an_exit_is_an_error_like_any(self, asynchronous: bool) -> None:
+        """SPEC 5: the end of a command line's main is not that of the server."""
+
+        def leave(app: App) -> None:
+            raise SystemExit(3)
+
+        async def leave_async(app: App) -> None:
+            raise SystemExit(3)
+
+        log, reports = Log(), Reports()
+        await run_calls(calls(leave_async if asynchronous else leave, log.sync("next")), App(), reports)
+        assert [type(error) for error, _ in reports.got] == [SystemExit]
+        assert log.names == ["next"]
 
     async def test_a_cancelled_owner_stops_and_logs_by_name_what_is_lost(
         self, caplog: pytest.LogCaptureFixture

@@ -28,6 +28,24 @@ def test_an_error_that_was_never_raised_is_logged_too(caplog: pytest.LogCaptureF
     assert "KeyboardInterrupt" in caplog.text
 
 
+@pytest.mark.parametrize("error", [SystemExit(3), OSError("the disk is full")])
+def test_a_handler_of_the_log_that_raises_ends_nothing_but_itself(
+    error: BaseException, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """SPEC 5. It is shown on stderr, as `logging` shows what its own handlers raise."""
+
+    def refuse(record: logging.LogRecord) -> bool:
+        raise error
+
+    logger = logging.getLogger("heaven_core")
+    logger.addFilter(refuse)
+    try:
+        log_error(ValueError("broken"), "GET /users")
+    finally:
+        logger.removeFilter(refuse)
+    assert type(error).__name__ in capsys.readouterr().err
+
+
 def test_a_lost_call_is_logged_by_name(caplog: pytest.LogCaptureFixture) -> None:
     def send_mail(app: App) -> None:
         pass
