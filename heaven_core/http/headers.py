@@ -50,6 +50,7 @@ _SINGLE: Final = frozenset(
 _FRAMING: Final = "framing belongs to the adapter; set res.close = True to end the connection after this response"
 _NOT_FOR_HANDLERS: Final = {
     b"date": "the server writes it (RFC 9110 §6.6.1)",
+    b"server": "the server writes it (RFC 9110 §10.2.4): see SocketAdapter(server_name=), or the server's own option",
     b"connection": _FRAMING,
     b"keep-alive": _FRAMING,
     b"proxy-connection": _FRAMING,

@@ -82,7 +82,8 @@ class Draft:
     What a failure takes back:
 
     - `status`; `body` as it was set, and `encoded`, its bytes once it is; or the `source` of a file or stream;
-    - `default_type`: the Content-Type that the library has chosen for the body, which gives way to the handler's;
+    - `default_type`: the Content-Type that the library has chosen for the body, which gives way to the handler's; and
+      `named_type`, that of the name under which a body of bytes may be saved;
     - `auto_etag`: the tag is to be made of what the body says;
     - `fields`: the header lines, not to be changed in place but by the methods here;
     - `options` and `deferred`.
@@ -97,7 +98,7 @@ class Draft:
 
     __slots__ = (
         "_mark", "_shared", "auto_etag", "began", "body", "default_type", "deferred", "encoded", "ending", "error",
-        "failed", "fields", "host", "is_plain", "options", "refusal", "released", "request", "runtime",
+        "failed", "fields", "host", "is_plain", "named_type", "options", "refusal", "released", "request", "runtime",
         "schema", "source", "status",
     )  # fmt: skip
 
@@ -122,6 +123,7 @@ class Draft:
         self.encoded: bytes | None = None
         self.source: FileSource | StreamSource | None = None
         self.default_type: bytes | None = None
+        self.named_type: bytes | None = None
         self.auto_etag: bool = False
         self.options: Options = _DEFAULTS
         self.fields: list[Field] = NO_FIELDS
@@ -163,7 +165,11 @@ class Draft:
     def set_field(self, name: object, value: object) -> None:
         """Put a line of a handler's in the place of all of that name. See `ResponseHeaders.set`."""
         self.check_open()
-        self._replace((check_name(name), check_value(name, value)))
+        line = (check_name(name), check_value(name, value))
+        if line[0] == b"vary":
+            self.vary_on(line[1])
+        else:
+            self._replace(line)
 
     def remove_field(self, name: bytes) -> None:
         """Take away every line of this lower-case name."""
@@ -263,7 +269,7 @@ class Draft:
 
     def _encode_other(self, body: object) -> bytes:
         if is_bytes_like(body):
-            self.default_type = _BYTES
+            self.default_type = self.named_type or _BYTES
             return bytes(body)
         if isinstance(body, str):  # of a subclass
             self.default_type = self.default_type or _TEXT
@@ -303,6 +309,7 @@ class Draft:
         self.set_body(text, _TEXT)
         self.status = status
         self.auto_etag = False
+        self.named_type = None
         self.fields = without_content_fields(self.fields)
         self._shared = False
 

@@ -10,13 +10,14 @@ from os import PathLike
 from typing import TYPE_CHECKING, Final, Literal, NoReturn, TypeGuard, final
 
 from heaven_core._checks import check_int, check_str
-from heaven_core.errors import Abort, ResponseStarted
+from heaven_core.errors import Abort, BadRequest, ResponseStarted
 from heaven_core.http.cache_control import cache_control
 from heaven_core.http.conditional import PRECONDITION_FAILED, evaluate, precondition
 from heaven_core.http.content_disposition import content_disposition
 from heaven_core.http.cookies import SameSite, cookie_identity, set_cookie
 from heaven_core.http.dates import format_http_date, parse_http_date
 from heaven_core.http.headers import check_name, check_text, find_value, find_values
+from heaven_core.http.media_types import content_type as content_type_of
 from heaven_core.http.uri import make_location
 from heaven_core.http.validators import Auto, Validators, make_etag, make_last_modified, validators_of
 from heaven_core.message.bodies import AnyIterable, FileSource, StreamSource
@@ -187,9 +188,10 @@ class Response:
     def redirect(self, location: str, status: int = 307, permanent: bool = False, local: bool = False) -> None:
         """Send the client to `location` (RFC 9110 §15.4): 307, 308 if `permanent`, else the status given.
 
-        The location is made a legal URI-reference. `local=True` refuses another origin. A body, file or stream set
-        before is dropped; the handler goes on. Raises `ValueError` for what can't be made a legal location, is not
-        local, or is no such status; `TypeError`.
+        The location is made a legal URI-reference. A body, file or stream set before is dropped; the handler goes on.
+        Raises `ValueError` for what can't be made a legal location, and for another status; `TypeError`. `local=True`
+        is for clients' texts: it refuses another origin, and raises `BadRequest`, a 400 if nobody catches it, for that
+        as for any text that is no location.
         """
         self._draft.check_open()
         if status not in _REDIRECTS:
@@ -198,7 +200,12 @@ class Response:
             if status not in (307, 308):
                 raise ValueError(f"permanent=True means 308, but the status given is {status}: leave one of them out")
             status = 308
-        target = make_location(location, local=local)
+        try:
+            target = make_location(location, local=local)
+        except ValueError as error:
+            if local:
+                raise BadRequest(str(error)) from None
+            raise
         self._draft.set_body(None)
         self._draft.status = int(status)
         self._draft.set_field("Location", target)
@@ -410,9 +417,11 @@ class Response:
     def disposition(self, filename: str | None = None, *, inline: bool = False) -> None:
         """Say under which name a client may save the body (RFC 6266): as an attachment, or `inline`.
 
-        Any name will do: what can't stand there is repaired, since such names come from users.
+        Any name will do: what can't stand there is repaired, since such names come from users. It gives a body of
+        bytes its type, where none is set.
         """
         self._draft.set_field("Content-Disposition", content_disposition(filename, inline=inline))
+        self._draft.named_type = None if filename is None else content_type_of(filename).encode("ascii")
 
     # What comes afterwards
 

@@ -43,7 +43,10 @@ class ResponseHeaders:
         self._draft.add_field(name, value)
 
     def set(self, name: str, value: str | int) -> None:
-        """Replace every line called `name` by one, in the place of the first. Raises as `add` does."""
+        """Replace every line called `name` by one, in the place of the first. Raises as `add` does.
+
+        Members of Vary are only ever added: what somebody else has set there, `cors()` for one, is still true.
+        """
         self._draft.set_field(name, value)
 
     def remove(self, name: str) -> None:

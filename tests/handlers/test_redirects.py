@@ -7,7 +7,7 @@ from http import HTTPStatus
 
 import pytest
 
-from heaven_core import Response
+from heaven_core import BadRequest, Response
 from heaven_core.testing import Disk
 from tests.handlers.kit import ask, fields_of, loose
 
@@ -78,7 +78,7 @@ def test_a_location_that_is_no_text_is_refused(location: object) -> None:
 @pytest.mark.parametrize("location", ["//evil.example", "/\\evil.example", "https://evil.example/", "\\\\evil"])
 def test_local_refuses_another_origin(location: str) -> None:
     response = Response()
-    with pytest.raises(ValueError, match="local"):
+    with pytest.raises(BadRequest, match="local"):
         response.redirect(location, local=True)
     assert response.status == 200
 

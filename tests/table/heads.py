@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Final
 
-from heaven_core import Context, Request, Response
+from heaven_core import BadRequest, Context, Request, Response
 from tests.table.bodies import AsyncClosing, Closing
-from tests.table.kit import NOSNIFF, TEXT, Ask, Table, bodiless, buffered, exact
+from tests.table.kit import NOSNIFF, TEXT, Ask, Table, bodiless, buffered, exact, refusal
 
 __all__ = ["HEADS"]
 
@@ -119,10 +119,55 @@ def foreign_redirect_refused(req: Request, res: Response, ctx: Context) -> None:
     for location in ("//evil.example", "/\\evil.example", "https://evil.example/", "\t//evil.example"):
         try:
             res.redirect(location, local=True)
-        except ValueError:
+        except BadRequest:
             refused += 1
     assert refused == 4
     res.redirect("/safe", local=True)
+
+
+@HEADS.add(
+    refusal(
+        400, "400 Bad Request: this location leads to another origin, and local=True allows none: '//evil.example'\n"
+    )
+)
+def redirect_to_where_a_client_wants_it(req: Request, res: Response, ctx: Context) -> None:
+    """`local=True` is for clients' texts: what it refuses is the client's mistake, and none of the app's."""
+    res.redirect("//evil.example", local=True)
+
+
+@HEADS.add(
+    refusal(
+        400,
+        "400 Bad Request: a control character in a location could forge another header line; percent-encode it: "
+        "'/a\\nSet-Cookie: a=b'\n",
+    )
+)
+def redirect_that_would_forge_a_line(req: Request, res: Response, ctx: Context) -> None:
+    """The same for any text of a client's that is no location."""
+    res.redirect("/a\nSet-Cookie: a=b", local=True)
+
+
+@HEADS.add(exact(b"", ("vary", "Origin"), ("vary", "Accept"), ANY))
+def vary_is_added_to_by_set(req: Request, res: Response, ctx: Context) -> None:
+    """Members of Vary are only ever added, each once: what `cors()` has set stays."""
+    res.headers.set("Vary", "Origin")
+    res.headers.set("Vary", "Accept, origin")
+
+
+@HEADS.add(
+    buffered(b"%PDF", "application/pdf", ("content-disposition", 'inline; filename="x.pdf"')),
+)
+def name_gives_bytes_their_type(req: Request, res: Response, ctx: Context) -> None:
+    """A body of bytes without a type has that of the name it may be saved under, so that a browser shows it."""
+    res.disposition("x.pdf", inline=True)
+    res.body = b"%PDF"
+
+
+@HEADS.add(buffered(b'{"a":1}', "application/json", ("content-disposition", 'attachment; filename="x.pdf"')))
+def name_gives_other_bodies_none(req: Request, res: Response, ctx: Context) -> None:
+    """The type of any other body is known."""
+    res.disposition("x.pdf")
+    res.body = {"a": 1}
 
 
 # Cookies
