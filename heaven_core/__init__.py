@@ -4,6 +4,7 @@ from heaven_core.app.app import App
 from heaven_core.app.cors import cors
 from heaven_core.app.hooks import Hook
 from heaven_core.app.routes import Handler
+from heaven_core.app.static_files import HEX_HASHED, VITE_HASHED
 from heaven_core.errors import (
     Abort,
     BadRequest,
@@ -64,7 +65,9 @@ from heaven_core.runtime import Runtime
 
 __all__ = [
     "AUTO",
+    "HEX_HASHED",
     "LAST_CHUNK",
+    "VITE_HASHED",
     "Abort",
     "AnyIterable",
     "App",

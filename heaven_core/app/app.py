@@ -15,7 +15,7 @@ from heaven_core.app.hooks import Hook, Step
 from heaven_core.app.observers import Observer, Observers
 from heaven_core.app.router import Pattern
 from heaven_core.app.routes import Endpoint, ErrorKey, Handler, Registry, Schemas
-from heaven_core.app.static_files import HASHED, Directory
+from heaven_core.app.static_files import Directory
 from heaven_core.message.context import Context, Store
 from heaven_core.message.draft import Draft
 from heaven_core.message.request import Request
@@ -110,7 +110,7 @@ class App(Store):
         index: str | None = "index.html",
         fallback: str | None = None,
         cache_control: str | None = "no-cache",
-        hashed: str | None = HASHED,
+        hashed: str | None = None,
         precompressed: bool = False,
         hidden: bool = False,
         listing: bool = False,
@@ -120,9 +120,10 @@ class App(Store):
         `/static` is sent to `/static/`, unless it has a route of its own.
 
         - `index`: the file for a path that ends in a slash; a directory's path without one is sent there by 308;
-        - `fallback`: the file for paths where there is none, as single-page applications want;
+        - `fallback`: the file for paths where there is none, as single-page applications want, for who takes a page of
+          HTML; a script or picture that is missing is a 404;
         - `cache_control`: goes on 200, 206 and 304; a file whose name matches the regular expression `hashed` is said
-          to be immutable instead, and has no fallback; without one, names with eight or more hexadecimal digits match;
+          to be immutable instead: `HEX_HASHED` and `VITE_HASHED` are such;
         - `precompressed`: see `res.file`;
         - `hidden`: serve names that begin with a dot, too; `.well-known` always is;
         - `listing`: a page with the names in a directory that has no index.

@@ -8,19 +8,31 @@ from typing import Final, final
 
 from heaven_core._checks import check_str
 from heaven_core.http.headers import check_text
+from heaven_core.http.media_types import is_page
 from heaven_core.http.uri import make_location
 from heaven_core.machine.file_lookup import MOVED, NOT_FOUND
 from heaven_core.message.bodies import DirectorySource, FileSource, path_text
 from heaven_core.message.context import Context
+from heaven_core.message.draft import Draft
 from heaven_core.message.html import is_hidden
 from heaven_core.message.request import Request
 from heaven_core.message.response import Response, draft_of
 
-__all__ = ["HASHED", "Directory"]
+__all__ = ["HEX_HASHED", "VITE_HASHED", "Directory"]
 
-# A run of eight or more hexadecimal digits between dots, hyphens or underscores, with a letter and a figure in it, so
-# that neither a date nor a word is one.
-HASHED: Final = r"[._-](?=[0-9a-f]*[0-9])(?=[0-9a-f]*[a-f])[0-9a-f]{8,}[._-]"
+_UUID: Final = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}"
+
+HEX_HASHED: Final = rf"(?<!{_UUID})[._-](?!{_UUID})(?=[0-9a-f]*[0-9])(?=[0-9a-f]*[a-f])[0-9a-f]{{8,}}[._-]"
+"""For `app.files(hashed=)`: `app.3f9c01ab.js`, eight or more hexadecimal digits, a letter and a figure among them.
+
+So neither a date nor a word is one, nor is a UUID, which says nothing of what is in the file.
+"""
+
+VITE_HASHED: Final = r"-(?=.[a-z_-]*[A-Z0-9])[A-Za-z0-9_-]{8}\.[A-Za-z0-9.]+$"
+"""For `app.files(hashed=)`: `index-DiwrgTda.js`, as Vite and Rollup name what they have built.
+
+Eight characters after a hyphen, with a figure or a capital that is not the first of them: a word is none.
+"""
 
 _NOT_VISIBLE: Final = re.compile(rb"[^!-~]|#")
 _NOT_IN_SEGMENT: Final = re.compile(rb"[^!-~]|[#?]")
@@ -66,28 +78,31 @@ class Directory:
         last = path.rpartition("/")[2]
         location = _with_slash(req) if self._has_directories else None
         if last:
-            # What looks as if it had been built is no page of an application, and must not be taken for one.
-            fallback = None if self._is_hashed(last) else self._fallback_file()
+            # A script or a picture that is missing is no page of an application, and nobody is helped by one.
+            fallback = self._fallback_file(req, draft) if is_page(last) else None
             draft.set_source(self._file(path, directory_location=location, otherwise=fallback))
         elif location is not None and not req.raw_path.endswith(b"/"):
             draft.become(308, MOVED)
             draft.append((b"location", location))
         else:
-            draft.set_source(self._file_in_directory(path, req))
+            draft.set_source(self._file_in_directory(path, req, self._fallback_file(req, draft)))
 
     @property
     def _has_directories(self) -> bool:
         return self._index is not None or self._listing
 
-    def _file_in_directory(self, path: str, req: Request[object]) -> FileSource:
-        fallback = self._fallback_file()
+    def _file_in_directory(self, path: str, req: Request[object], fallback: FileSource | None) -> FileSource:
         listing: DirectorySource | None = None
         if self._listing:
             listing = DirectorySource(path, self._root, f"{req.root_path}{req.path}", self._hidden, fallback)
         return self._file(path + (self._index or ""), otherwise=listing or fallback)
 
-    def _fallback_file(self) -> FileSource | None:
-        return None if self._fallback is None else self._file(self._fallback)
+    def _fallback_file(self, req: Request[object], draft: Draft) -> FileSource | None:
+        """The page for what is missing: for who takes a page, which the response depends on (RFC 9110 §12.5.5)."""
+        if self._fallback is None:
+            return None
+        draft.vary_on(b"Accept")
+        return self._file(self._fallback) if req.accepts("text/html") else None
 
     def _file(
         self,

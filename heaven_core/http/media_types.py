@@ -13,9 +13,10 @@ from typing import Final
 
 from heaven_core.http.grammar import TOKEN
 
-__all__ = ["content_type", "media_type"]
+__all__ = ["content_type", "is_page", "media_type"]
 
 _UNKNOWN: Final = "application/octet-stream"
+_PAGES: Final = frozenset({None, "text/html", "application/xhtml+xml"})
 _EXTENSIONS: Final = {
     # Text: these get a charset. XML does not belong here, since its charset is in the document.
     "text/calendar": "ics ifb",
@@ -202,6 +203,13 @@ def media_type(filename: str) -> str:
     name = filename.rpartition("/")[2].lstrip(".")
     _, dot, extension = name.rpartition(".")
     return _TYPES.get(extension.lower(), _UNKNOWN) if dot else _UNKNOWN
+
+
+def is_page(filename: str) -> bool:
+    """Whether a file called `filename` may be a page of HTML: by its extension, or since it has none that is known."""
+    name = filename.rpartition("/")[2].lstrip(".")
+    _, dot, extension = name.rpartition(".")
+    return not dot or _TYPES.get(extension.lower()) in _PAGES
 
 
 def content_type(filename: str, charset: str | None = "utf-8") -> str:

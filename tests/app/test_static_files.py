@@ -9,8 +9,7 @@ from typing import Final
 
 import pytest
 
-from heaven_core import App, Context, Request, Response
-from heaven_core.app.static_files import HASHED
+from heaven_core import HEX_HASHED, VITE_HASHED, App, Context, Request, Response
 from heaven_core.machine.file_lookup import MOVED
 from heaven_core.testing import Client, Disk, Result
 from tests.handlers.kit import fields_of, loose
@@ -134,16 +133,32 @@ def test_no_file_outside_is_served(hidden: bool, target: str) -> None:
     assert get(static(hidden=hidden), target).status == 404
 
 
-@pytest.mark.parametrize("target", ["/static/users/7", "/static/none.js", "/static/app.js/more", "/static/bare/"])
-def test_a_fallback_takes_the_place_of_what_is_missing(target: str) -> None:
-    answer = get(static(fallback="index.html"), target)
+PAGES: Final = ["/static/users/7", "/static/user/john.doe", "/static/app.js/more", "/static/bare/", "/static/old.html"]
+
+
+@pytest.mark.parametrize("target", PAGES)
+@pytest.mark.parametrize("accept", [{}, {"Accept": "text/html,*/*;q=0.8"}, {"Accept": "*/*"}], ids=repr)
+def test_a_fallback_takes_the_place_of_what_is_missing(accept: dict[str, str], target: str) -> None:
+    answer = get(static(fallback="index.html"), target, "GET", None, **accept)
     assert (answer.status, answer.body) == (200, b"<h1>root")
     assert answer.headers["cache-control"] == "no-cache"
+    assert answer.headers["vary"] == "Accept"
 
 
-def test_but_not_of_what_was_built() -> None:
-    """A script of the version before, of which a page would make no sense."""
-    answer = get(static(fallback="index.html"), "/static/app.00c0ffee.js")
+@pytest.mark.parametrize("target", PAGES)
+def test_but_not_for_who_takes_no_page(target: str) -> None:
+    """SPEC 3: a program that asks for JSON is told that there is none."""
+    answer = get(static(fallback="index.html"), target, Accept="application/json")
+    assert (answer.status, answer.headers["vary"]) == (404, "Accept")
+
+
+@pytest.mark.parametrize(
+    "name", ["app.00c0ffee.js", "index-DiwrgTda.js", "none.js", "a.CSS", "x.png", "app.js.map", "a.json"]
+)
+@pytest.mark.parametrize("hashed", [None, HEX_HASHED, VITE_HASHED])
+def test_nor_of_a_script_or_a_picture(hashed: str | None, name: str) -> None:
+    """SPEC 3: of the version before, say, of which a page would make no sense, whatever its name's hash is like."""
+    answer = get(static(fallback="index.html", hashed=hashed), f"/static/{name}")
     assert answer.status == 404
     assert "cache-control" not in answer.headers
 
@@ -164,11 +179,12 @@ def test_a_fallback_that_is_missing_too_is_a_404() -> None:
     ("options", "target", "policy"),
     [
         ({}, "/static/app.js", "no-cache"),
-        ({}, "/static/app.3f9c01ab.js", FOREVER),
+        ({}, "/static/app.3f9c01ab.js", "no-cache"),
+        ({"hashed": HEX_HASHED}, "/static/app.3f9c01ab.js", FOREVER),
+        ({"hashed": HEX_HASHED}, "/static/app.js", "no-cache"),
         ({"cache_control": "max-age=60"}, "/static/app.js", "max-age=60"),
         ({"cache_control": None}, "/static/app.js", None),
-        ({"cache_control": None}, "/static/app.3f9c01ab.js", FOREVER),
-        ({"hashed": None}, "/static/app.3f9c01ab.js", "no-cache"),
+        ({"cache_control": None, "hashed": HEX_HASHED}, "/static/app.3f9c01ab.js", FOREVER),
         ({"hashed": r"^app\."}, "/static/app.js", FOREVER),
     ],
     ids=repr,
@@ -207,11 +223,32 @@ def test_a_policy_of_a_hook_wins() -> None:
         ("the.facade-deadbeef.js", False),
         ("app.3F9C01AB.js", False),
         ("app.3f9c01a.js", False),
+        ("3f2504e0-4f89-41d3-9a0c-0305e82c3301.png", False),
+        ("user-3f2504e0-4f89-41d3-9a0c-0305e82c3301.png", False),
+        ("user-3f2504e0-4f89-41d3-9a0c-0305e82c3301.3f9c01ab.png", True),
     ],
 )
-def test_names_that_look_hashed(name: str, is_hashed: bool) -> None:
-    """Neither a date nor a word is a hash."""
-    assert (re.search(HASHED, name) is not None) is is_hashed
+def test_names_with_a_hash_in_hexadecimal(name: str, is_hashed: bool) -> None:
+    """Neither a date nor a word is a hash, nor a UUID, which says nothing of the content."""
+    assert (re.search(HEX_HASHED, name) is not None) is is_hashed
+
+
+@pytest.mark.parametrize(
+    ("name", "is_hashed"),
+    [
+        ("index-DiwrgTda.js", True),
+        ("index-B4kq_9xZ.css", True),
+        ("vendor-a1b2c3d4.js.map", True),
+        ("logo-4-s8Yd_2.svg", True),
+        ("user-settings.js", False),
+        ("my-app-icon.js", False),
+        ("user-Settings.js", False),
+        ("index.js", False),
+        ("index-DiwrgTdaX.js", False),
+    ],
+)
+def test_names_with_a_hash_as_vite_makes_it(name: str, is_hashed: bool) -> None:
+    assert (re.search(VITE_HASHED, name) is not None) is is_hashed
 
 
 def test_precompressed_siblings_on_request() -> None:
