@@ -11,7 +11,7 @@ from threading import Lock
 from typing import Final, Protocol, final
 
 from heaven_core.protocol.needs import BinaryFile, FileInfo, OpenFile, UseFile
-from heaven_io.opening import OpenedFile, open_file
+from heaven_io.opening import OpenedFile, info_of, open_file
 
 __all__ = ["BlockingFile", "HeldReader", "duplicate", "open_blocking"]
 
@@ -67,7 +67,7 @@ def duplicate(file: BinaryFile) -> OpenedFile | None:
     except ValueError as error:
         raise OSError(EBADF, "an open file was closed before it could be sent") from error
     info = os.fstat(fd)
-    return OpenedFile(os.dup(fd), info.st_size, info.st_mtime_ns) if S_ISREG(info.st_mode) else None
+    return OpenedFile(os.dup(fd), info_of(info)) if S_ISREG(info.st_mode) else None
 
 
 @final

@@ -31,20 +31,19 @@ _DIRECTORY: Final = _SEARCH | os.O_DIRECTORY | os.O_CLOEXEC
 
 @final
 class OpenedFile(Record):
-    """An open regular file: descriptor, size in bytes, modification time in nanoseconds since the epoch."""
+    """An open regular file: its descriptor, and what the machine wants to know of it."""
 
-    __slots__ = ("fd", "size", "mtime_ns")
-    __match_args__ = ("fd", "size", "mtime_ns")
+    __slots__ = ("fd", "info")
+    __match_args__ = ("fd", "info")
 
-    def __init__(self, fd: int, size: int, mtime_ns: int) -> None:
+    def __init__(self, fd: int, info: FileInfo) -> None:
         self.fd: Final = fd
-        self.size: Final = size
-        self.mtime_ns: Final = mtime_ns
+        self.info: Final = info
 
-    @property
-    def info(self) -> FileInfo:
-        """The file's size and date, as the machine wants them."""
-        return FileInfo(self.size, self.mtime_ns)
+
+def info_of(status: os.stat_result) -> FileInfo:
+    """What the machine wants to know of a file."""
+    return FileInfo(status.st_size, status.st_mtime_ns, status.st_ino, status.st_ctime_ns)
 
 
 def open_file(path: str | bytes, within: str | bytes | None) -> OpenedFile:
@@ -69,7 +68,7 @@ def open_file(path: str | bytes, within: str | bytes | None) -> OpenedFile:
     except BaseException:
         os.close(fd)
         raise
-    return OpenedFile(fd, info.st_size, info.st_mtime_ns)
+    return OpenedFile(fd, info_of(info))
 
 
 def open_directory(path: str, within: str) -> int:

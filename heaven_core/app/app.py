@@ -114,6 +114,7 @@ class App(Store):
         precompressed: bool = False,
         hidden: bool = False,
         listing: bool = False,
+        version: str | None = None,
     ) -> None:
         """Answer GET and HEAD for the pattern `path`, which ends in `/*`, with the files below `directory`.
 
@@ -126,6 +127,7 @@ class App(Store):
           to be immutable instead: `HEX_HASHED` and `VITE_HASHED` are such;
         - `precompressed`: see `res.file`;
         - `hidden`: serve names that begin with a dot, too; `.well-known` always is;
+        - `version`: a release or a commit, which goes into every tag: for files whose times a build has set;
         - `listing`: a page with the names in a directory that has no index.
 
         Nothing outside of `directory` is served. Routes of your own for the same paths come before it. Raises
@@ -135,7 +137,7 @@ class App(Store):
             raise ValueError(f'app.files() takes a pattern that ends in "/*", not {path!r}')
         served = Directory(
             directory, index=index, fallback=fallback, cache_control=cache_control, hashed=hashed,
-            precompressed=precompressed, hidden=hidden, listing=listing,
+            precompressed=precompressed, hidden=hidden, listing=listing, version=version,
         )  # fmt: skip
         self.registry.add(Endpoint("GET", Pattern.parse(path), served.serve, False, False))
 

@@ -45,6 +45,7 @@ class Directory:
 
     __slots__ = (
         "_cache_control", "_fallback", "_hashed", "_hidden", "_index", "_listing", "_precompressed", "_root",
+        "_version",
     )  # fmt: skip
 
     def __init__(
@@ -58,7 +59,9 @@ class Directory:
         precompressed: bool,
         hidden: bool,
         listing: bool,
+        version: str | None,
     ) -> None:
+        self._version: Final = None if version is None else check_str("version=", version)
         self._root: Final = path_text(root, "the directory of app.files()")
         self._index: Final = None if index is None else _relative("index=", index)
         self._fallback: Final = None if fallback is None else _relative("fallback=", fallback)
@@ -115,6 +118,7 @@ class Directory:
             path,
             within=self._root,
             precompressed=self._precompressed,
+            version=self._version,
             cache_control=_FOREVER if self._is_hashed(path.rpartition("/")[2]) else self._cache_control,
             directory_location=directory_location,
             otherwise=otherwise,

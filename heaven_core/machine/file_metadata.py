@@ -12,12 +12,14 @@ from heaven_core.message.bodies import FileSource
 from heaven_core.protocol.needs import FileInfo
 from heaven_core.runtime import Runtime
 
-__all__ = ["etag_of", "file_fields", "is_older", "last_modified_of", "status_of_open_error"]
+__all__ = ["etag_of", "file_fields", "is_older", "last_modified_of", "status_of_open_error", "tag_of"]
 
 # To the client all of these mean that there is no such file; ENXIO is what a socket or a device without a driver says.
 _NO_SUCH_FILE: Final = frozenset({ENOENT, ENOTDIR, EISDIR, ELOOP, ENAMETOOLONG, EILSEQ, ENXIO})
 _MASK: Final = (1 << 64) - 1
 _SECOND: Final = 1_000_000_000  # in nanoseconds
+_ZIP_EPOCH: Final = 315_532_800  # 1980-01-01, in seconds since the epoch
+_MOST_OFFSET: Final = 14 * 3600  # of a time zone, in seconds
 
 
 def status_of_open_error(error: BaseException) -> int:
@@ -42,7 +44,7 @@ def file_fields(
     chosen = fields.copy()
     now = runtime.wall()
     encoding = source.content_encoding if coding is None else coding.name.encode("ascii")
-    tag = source.etag or (None if info.mtime_ns is None else etag_of(info.size, info.mtime_ns, now))
+    tag = source.etag or tag_of(info, now, source.version)
     for name, value in (
         (b"content-disposition", source.disposition),
         (b"content-encoding", encoding),
@@ -58,10 +60,33 @@ def file_fields(
     if source.last_modified is not None:
         # In the future it is replaced where all dates of handlers are (heaven_core.http.validators).
         return [*chosen, (b"last-modified", format_http_date(source.last_modified).encode("ascii"))], False
-    date = None if info.mtime_ns is None else last_modified_of(info.mtime_ns, now, runtime.date_lag)
-    if date is None or info.mtime_ns is None:
+    if info.mtime_ns is None or _says_nothing(info.mtime_ns):
+        return chosen, False
+    date = last_modified_of(info.mtime_ns, now, runtime.date_lag)
+    if date is None:
         return chosen, False
     return [*chosen, (b"last-modified", date)], info.mtime_ns // _SECOND > now
+
+
+def tag_of(info: FileInfo, now: float, version: str | None) -> bytes | None:
+    """The tag of a file; `version` is the application's own word for what is in it. `None` for one in memory."""
+    if info.mtime_ns is None:
+        return None
+    size = info.size if version is None else info.size ^ _number_of(version)
+    if not _says_nothing(info.mtime_ns):
+        return etag_of(size, info.mtime_ns, now)
+    # Weak: another file may have come and gone within one tick of the clock (RFC 9110 §8.8.1).
+    return b'W/"%016x"' % _mixed(_mixed(_mixed(size) ^ info.inode) ^ info.ctime_ns)
+
+
+def _says_nothing(mtime_ns: int) -> bool:
+    """Whether reproducible builds write this time, so that any version of a file may have it.
+
+    The epoch and the second after it, or the beginning of 1980, the first time that zip files know, in whatever zone
+    they were unpacked.
+    """
+    seconds = mtime_ns // _SECOND
+    return 0 <= seconds <= 1 or abs(seconds - _ZIP_EPOCH) <= _MOST_OFFSET
 
 
 def etag_of(size: int, mtime_ns: int, now: float) -> bytes:
@@ -101,6 +126,14 @@ def _tag_of_encoded(line: Field, coding: Coding) -> Field:
     """The tag of an encoded file, made of the plain file's: each representation has its own (RFC 9110 §8.8.3.3)."""
     name, value = line
     return (name, value[:-1] + b"-" + coding.name.encode("ascii") + b'"') if name == b"etag" else line
+
+
+def _number_of(text: str) -> int:
+    """64 bits of a text (FNV-1a)."""
+    number = 0xCBF29CE484222325
+    for byte in text.encode("utf-8", "surrogatepass"):
+        number = ((number ^ byte) * 0x100000001B3) & _MASK
+    return number
 
 
 def _mixed(number: int) -> int:

@@ -202,8 +202,7 @@ class Machine(Generic[S]):
     def _freeze(self, item: object) -> object:
         """See `NextItem`. To be called in any thread: it reads what no step changes."""
         source = self._stream
-        if source is None:  # the client has left
-            return item
+        assert source is not None  # a need that freezes is one of a stream
         data = self._draft.encode_item(item, source.sse)
         return FrozenEvent(data) if source.sse else data
 

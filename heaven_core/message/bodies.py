@@ -85,13 +85,14 @@ class FileSource:
     """What `res.file` was asked for, checked: nothing has been opened yet. Raises `TypeError`, `ValueError`.
 
     The file is at `path`, or is open already: then it is `held`. `etag` and `last_modified` (seconds since the epoch)
-    are those that were given, `cache_control` goes on 200, 206 and 304 only. Where there is no such file, the client is
-    sent to `directory_location` if it is a directory; else `otherwise` takes its place.
+    are those that were given, `version` goes into a tag that was not; `cache_control` goes on 200, 206 and 304 only.
+    Where there is no such file, the client is sent to `directory_location` if it is a directory; else `otherwise` takes
+    its place.
     """
 
     __slots__ = (
         "cache_control", "content_encoding", "content_type", "directory_location", "disposition", "etag", "held",
-        "last_modified", "otherwise", "path", "precompressed", "within",
+        "last_modified", "otherwise", "path", "precompressed", "version", "within",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0913  # what `res.file` takes, and `app.files` besides
@@ -107,6 +108,7 @@ class FileSource:
         precompressed: bool = False,
         etag: str | None = None,
         last_modified: datetime | float | None = None,
+        version: str | None = None,
         cache_control: bytes | None = None,
         directory_location: bytes | None = None,
         otherwise: FileSource | DirectorySource | None = None,
@@ -130,6 +132,7 @@ class FileSource:
         self.precompressed: Final = bool(precompressed)
         self.etag: Final = None if etag is None else make_etag(etag).encode("ascii")
         self.last_modified: Final = None if last_modified is None else make_last_modified(last_modified)
+        self.version: Final = None if version is None else check_str("version=", version)
         self.disposition: Final = None if filename is None else content_disposition(filename).encode("ascii")
         self.cache_control: Final = cache_control
         self.directory_location: Final = directory_location

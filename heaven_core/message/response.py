@@ -117,7 +117,7 @@ class Response:
         draft.check_open()
         draft.set_body(check_str("the markup of res.html()", markup), _HTML)
 
-    def file(
+    def file(  # noqa: PLR0913  # what one may want to say of a file
         self,
         path: str | PathLike[str] | BinaryFile,
         filename: str | None = None,
@@ -130,6 +130,7 @@ class Response:
         precompressed: bool = False,
         etag: str | None = None,
         last_modified: datetime | float | None = None,
+        version: str | None = None,
     ) -> None:
         """Answer with a file: from disk, or open already. Inline, or as an attachment called `filename`.
 
@@ -138,15 +139,17 @@ class Response:
         open, in binary mode, or a `BytesIO`, is sent whole wherever its position is, and closed afterwards.
 
         The type comes from the extension of `name`, else of the path; `charset` goes on `text/*`. `etag` and
-        `last_modified` take the place of what size and modification time say. Clients get ranges, 304 and 412 as they
-        ask. `precompressed=True` sends what lies beside the file as `.br`, `.zst` or `.gz` to those that take it,
-        unless it is older. Raises `TypeError`, `ValueError`.
+        `last_modified` take the place of what size and modification time say; `version`, a release or a commit, goes
+        into a tag that is made of these. Clients get ranges, 304 and 412 as they ask. `precompressed=True` sends what
+        lies beside the file as `.br`, `.zst` or `.gz` to those that take it, unless it is older. Raises `TypeError`,
+        `ValueError`.
         """
         self._draft.check_open()
         self._draft.set_source(
             FileSource(
                 path, filename, within=within, name=name, content_type=content_type, charset=charset,
                 content_encoding=content_encoding, precompressed=precompressed, etag=etag, last_modified=last_modified,
+                version=version,
             )
         )  # fmt: skip
 

@@ -65,15 +65,18 @@ S = TypeVar("S")
 class FileInfo(Record):
     """What `fstat` said of the open descriptor: `size` in bytes, `mtime_ns` in nanoseconds since the epoch.
 
-    `mtime_ns` is `None` for what has no such time: a file in memory.
+    `mtime_ns` is `None` for what has no such time: a file in memory. `inode` and `ctime_ns` tell one file from another
+    where the time of modification says nothing, as that of a reproducible build; 0 where nobody knows them.
     """
 
-    __slots__ = ("size", "mtime_ns")
-    __match_args__ = ("size", "mtime_ns")
+    __slots__ = ("size", "mtime_ns", "inode", "ctime_ns")
+    __match_args__ = ("size", "mtime_ns", "inode", "ctime_ns")
 
-    def __init__(self, size: int, mtime_ns: int | None) -> None:
+    def __init__(self, size: int, mtime_ns: int | None, inode: int = 0, ctime_ns: int = 0) -> None:
         self.size: Final = size
         self.mtime_ns: Final = mtime_ns
+        self.inode: Final = inode
+        self.ctime_ns: Final = ctime_ns
 
 
 @final
