@@ -14,6 +14,10 @@ def run_at_once(awaitable: Awaitable[object]) -> None:
         raise RuntimeError("an async on_error that awaits something needs a runtime whose spawn= runs it in a task")
 
 
+def _is_never(error: BaseException) -> bool:  # what it answers is the same for each
+    return False
+
+
 @final
 class Runtime:
     """Clocks, chance, tracebacks and the log: what would be I/O or hidden state in the core.
@@ -27,10 +31,12 @@ class Runtime:
     - `date_lag`: seconds by which the Date field may be behind `wall()`: 0 for a driver that writes Date itself, more
       where a server below does, and perhaps only once a second;
     - `on_loop(awaitable)`: what to await in place of what hooks, handler and error page give to be awaited, so that a
-      driver without an event loop can have it run where there is one. `None`: they are awaited where the request is.
+      driver without an event loop can have it run where there is one. `None`: they are awaited where the request is;
+    - `is_foreign(error)`: whether that is the cancellation of something which the application has awaited, and not of
+      the request. It is a failure then as any other.
     """
 
-    __slots__ = ("date_lag", "describe", "log", "monotonic", "on_loop", "spawn", "token", "wall")
+    __slots__ = ("date_lag", "describe", "is_foreign", "log", "monotonic", "on_loop", "spawn", "token", "wall")
 
     def __init__(
         self,
@@ -43,6 +49,7 @@ class Runtime:
         date_lag: float = 0.0,
         *,
         on_loop: Callable[[Awaitable[object]], Awaitable[object]] | None = None,
+        is_foreign: Callable[[BaseException], bool] = _is_never,
     ) -> None:
         self.wall: Final = wall
         self.monotonic: Final = monotonic
@@ -52,3 +59,4 @@ class Runtime:
         self.spawn: Final = spawn
         self.date_lag: Final = date_lag
         self.on_loop: Final = on_loop
+        self.is_foreign: Final = is_foreign

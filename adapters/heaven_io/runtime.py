@@ -23,7 +23,10 @@ def system_runtime(
 
     `log` is the logger `heaven_core` unless given. `spawn`, `date_lag` and `on_loop` are as in `Runtime`.
     """
-    return Runtime(time.time, time.monotonic, _token, _describe, log, spawn, date_lag, on_loop=on_loop)
+    return Runtime(
+        time.time, time.monotonic, _token, _describe, log, spawn, date_lag,
+        on_loop=on_loop, is_foreign=_is_foreign,
+    )  # fmt: skip
 
 
 def _token() -> str:
@@ -32,3 +35,20 @@ def _token() -> str:
 
 def _describe(error: BaseException) -> str:
     return "".join(traceback.format_exception(error))
+
+
+def _is_foreign(error: BaseException) -> bool:
+    """Whether this is a cancellation of asyncio's, and nobody has asked one of the task that runs.
+
+    On trio a cancellation never comes from anywhere else.
+    """
+    from asyncio import CancelledError, current_task  # noqa: PLC0415  (where nothing is async nobody needs to have it)
+
+    if not isinstance(error, CancelledError):
+        return False
+    try:
+        task = current_task()
+    except RuntimeError:
+        return True  # no event loop runs here, and nobody cancels a thread
+    # Without a task, the loop has a way of its own to run coroutines, and to cancel them.
+    return task is not None and not task.cancelling()

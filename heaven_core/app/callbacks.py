@@ -13,7 +13,7 @@ from heaven_core.message.request import Request
 from heaven_core.message.response import Response
 from heaven_core.runtime import Runtime
 
-__all__ = ["AsyncCall", "beside_abort", "is_async", "is_only", "settle", "split_exceptions"]
+__all__ = ["AsyncCall", "beside_abort", "failure_of", "is_async", "is_only", "settle", "split_exceptions"]
 
 AsyncCall: TypeAlias = Callable[[Request[object], Response, Context], Coroutine[object, object, object]]
 
@@ -50,6 +50,15 @@ def split_exceptions(error: BaseException | None) -> tuple[Exception | None, Bas
     if error is None or isinstance(error, Exception):
         return error, None
     return error.split(Exception) if _is_group(error) else (None, error)
+
+
+def failure_of(error: BaseException, runtime: Runtime) -> BaseException:
+    """The error itself, or, for a cancellation that is not the request's own, the failure that it is."""
+    if isinstance(error, Exception) or not runtime.is_foreign(error):
+        return error
+    failure = RuntimeError("hooks or handler awaited something that was cancelled")
+    failure.__cause__ = error
+    return failure
 
 
 def is_only(error: BaseException, kind: type[BaseException]) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TypeAlias
 
-from heaven_core.app.callbacks import beside_abort, is_only, settle, split_exceptions
+from heaven_core.app.callbacks import beside_abort, failure_of, is_only, settle, split_exceptions
 from heaven_core.app.error_pages import refuse
 from heaven_core.app.hooks import Plan, Step
 from heaven_core.app.routes import Registry
@@ -37,8 +37,8 @@ async def respond(  # noqa: C901, PLR0912, PLR0915  # one coroutine a request: e
 ) -> None:
     """Run hooks and handler; afterwards `draft` says what is to go out.
 
-    Never raises an `Exception`. A cancellation, and every other `BaseException` but an abort, passes through; the
-    driver then still has to close what the draft holds, by `Machine.disconnected()` and `start()`.
+    Never raises an `Exception`. A cancellation of the request, and every other `BaseException` but an abort, passes
+    through; the driver then still has to close what the draft holds, by `Machine.disconnected()` and `start()`.
     """
     context = Context()
     response = Response(draft)
@@ -156,6 +156,7 @@ async def _recover(
 ) -> None:
     where = f"{request.method} {request.path!r}"
     draft = draft_of(response)
+    error = failure_of(error, runtime)
     if draft.refusal is not None:
         beside = beside_abort(error)
         failure, cancellation = split_exceptions(beside)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from heaven_core._checks import check_int
-from heaven_core.app.callbacks import beside_abort, settle
+from heaven_core.app.callbacks import beside_abort, failure_of, settle
 from heaven_core.app.routes import Handler, Registry
 from heaven_core.errors import ClientError, HandlerTimeout, MethodNotAllowed, UnprocessableContent
 from heaven_core.http.reason_phrases import REASON_PHRASES
@@ -72,7 +72,8 @@ async def _run(
             await settle(result, handler, runtime)
         if draft.refusal is None:
             draft.encode()
-    except BaseException as error:
+    except BaseException as raised:
+        error = failure_of(raised, runtime)
         beside = error if draft.refusal is None else beside_abort(error)
         if beside is None:
             return
