@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from typing import Final, final, overload
 from wsgiref.types import WSGIEnvironment
 
-from heaven_core import Field, Origin, Request
+from heaven_core import BadRequest, Field, Origin, Request
 from heaven_core._typing import override
+from heaven_core.http.uri import decode_path, encode_path, split_target
 from heaven_wsgi.request_body import InputReader, UnreadableBody
 from heaven_wsgi.waiting import ServerThread
 
@@ -60,7 +61,7 @@ class EnvironFields(Sequence[Field]):
             "scheme": environ["wsgi.url_scheme"],
             "http_version": environ.get("SERVER_PROTOCOL", "").partition("/")[2] or "1.1",
             "root_path": _text_of(root),
-            "raw_path": _raw_path_of(environ),
+            "raw_path": _target_of(environ)[0],
             "server": (environ["SERVER_NAME"], int(server_port) if server_port.isdecimal() else None),
             "client": (address, int(port) if port.isdecimal() else 0) if address else None,
         }
@@ -69,11 +70,17 @@ class EnvironFields(Sequence[Field]):
         lines = self._lines
         if lines is None:
             environ = self._environ
+            taken = _NOT_THESE
+            authority = _target_of(environ)[1]
+            if authority is not None:  # RFC 9112 §3.2.2: it takes the place of Host
+                taken = _NOT_THESE | {"HTTP_HOST"}
             lines = self._lines = [
                 (key[5:].replace("_", "-").lower().encode("latin-1"), _bytes_of(value))
                 for key, value in environ.items()
-                if key.startswith("HTTP_") and key not in _NOT_THESE
+                if key.startswith("HTTP_") and key not in taken
             ]
+            if authority is not None:
+                lines.append((b"host", authority))
             for key, name in (("CONTENT_TYPE", b"content-type"), ("CONTENT_LENGTH", b"content-length")):
                 value = environ.get(key)
                 if value:
@@ -84,10 +91,13 @@ class EnvironFields(Sequence[Field]):
 def request_of(environ: WSGIEnvironment, reader: InputReader | UnreadableBody | None) -> Request[object]:
     """The request that a handler gets. Its path is what comes after `SCRIPT_NAME`."""
     query: str = environ.get("QUERY_STRING", "")
+    path = _text_of(environ.get("PATH_INFO", ""))
+    if "://" in path:
+        path = _without_authority(path)
     fields = EnvironFields(environ.copy())
     return Request(
         environ["REQUEST_METHOD"],
-        _text_of(environ.get("PATH_INFO", "")),
+        path,
         query.encode("latin-1"),
         fields,
         reader,
@@ -123,12 +133,26 @@ def body_of(environ: WSGIEnvironment, limit: int, thread: ServerThread) -> Input
     return InputReader(environ["wsgi.input"], int(digits[:20] or "0"), limit, thread)
 
 
-def _raw_path_of(environ: WSGIEnvironment) -> bytes | None:
-    """The path as the client has sent it, where the server says that."""
+def _target_of(environ: WSGIEnvironment) -> tuple[bytes | None, bytes | None]:
+    """The path as the client has sent it, where the server says that, and the authority, where it has one."""
     target: str = environ.get("RAW_URI") or environ.get("REQUEST_URI") or ""
-    if not target.startswith("/"):  # in absolute form, or the server does not say
-        return None
-    return target.partition("?")[0].encode("latin-1")
+    if target.startswith("/"):
+        return target.partition("?")[0].encode("latin-1"), None
+    if "://" not in target:
+        return None, None
+    try:
+        raw_path, _, authority = split_target(environ["REQUEST_METHOD"], target.encode("latin-1"))
+    except BadRequest:
+        return None, None
+    return raw_path, authority
+
+
+def _without_authority(path: str) -> str:
+    """The path in a target in absolute-form, which uWSGI passes on whole."""
+    try:
+        return decode_path(split_target("GET", encode_path(path))[0])
+    except BadRequest:
+        return path  # it is no URL that anybody serves: no route has it
 
 
 def _text_of(native: str) -> str:

@@ -76,6 +76,37 @@ async def test_routes_see_the_path_after_root_path(root_path: str, path: str, se
     assert call.answer.body == seen.encode()
 
 
+@pytest.mark.parametrize(
+    ("root_path", "path", "seen"),
+    [
+        ("", "http://example.com/a b", ["/a b", "/a%20b", "example.com"]),
+        ("", "HTTPS://example.com:8080", ["/", "/", "example.com:8080"]),
+        ("/app", "/apphttp://example.com/a", ["/a", "/app/a", "example.com"]),  # as uvicorn has it
+        ("/app", "http://example.com/app/a", ["/a", "/app/a", "example.com"]),  # as hypercorn has it
+        ("/app", "/app/http://example.com/a", ["/http://example.com/a", "/app/http://example.com/a", "test"]),
+        ("", "/http://example.com/a", ["/http://example.com/a", "/http://example.com/a", "test"]),
+        ("", "http:///a", ["http:///a", "http:///a", "test"]),
+        ("", "mailto:a://b", ["mailto:a://b", "mailto:a://b", "test"]),
+    ],
+)
+@pytest.mark.parametrize("tells", [True, False])
+async def test_a_target_in_absolute_form_is_its_path_and_its_host(
+    root_path: str, path: str, seen: list[str], tells: bool
+) -> None:
+    """RFC 9112 §3.2.2, where the server passes it on as the path, and whether it tells the raw one or not."""
+    shown: list[list[str]] = []
+
+    def show(req: Request, res: Response, ctx: Context) -> None:
+        shown.append([req.path, req.raw_path.decode(), req.host])
+        assert req.headers.get_all("Host") == [req.host]
+
+    app = App()
+    app.before("*", show)
+    raw_path = path.replace(" ", "%20").encode() if tells else None
+    await Call(ASGIAdapter(app), scope_of(path=path, root_path=root_path, raw_path=raw_path)).run()
+    assert shown == [seen]
+
+
 @pytest.mark.parametrize("path", ["/close", "/close-stream"])
 @pytest.mark.parametrize(("version", "says_so"), [("1", True), ("1.0", True), ("1.1", True), ("2", False)])
 async def test_res_close_is_a_field_of_http_1(path: str, version: str, says_so: bool) -> None:

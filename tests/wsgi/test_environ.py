@@ -7,7 +7,7 @@ import pytest
 from heaven_core import App, Context, Request, Response
 from heaven_wsgi import WSGIAdapter
 from heaven_wsgi.environ import EnvironFields
-from tests.wsgi.memory import Call, environ_of
+from tests.wsgi.memory import Call, adapter_of, environ_of
 
 
 def read(environ: dict[str, object], *routes: str, lax: bool = False) -> Request[object]:
@@ -73,8 +73,32 @@ class TestPath:
     def test_the_raw_path_is_the_clients_where_the_server_tells(self, name: str, target: str, raw: bytes) -> None:
         assert read(environ_of(path="/a b", more={name: target})).raw_path == raw
 
+    @pytest.mark.parametrize("path", ["http://example.com/a b", "HTTP://example.com:80/a b"])
+    def test_that_of_a_target_in_absolute_form_is_what_comes_after_the_host(self, path: str) -> None:
+        """RFC 9112 §3.2.2. So uWSGI passes it on."""
+        assert read(environ_of(path=path), lax=True).path == "/a b"
+
+    @pytest.mark.parametrize("path", ["/to/http://example.com/a", "/http://"])
+    def test_a_url_in_it_stays_there(self, path: str) -> None:
+        assert read(environ_of(path=path)).path == path
+
+    def test_what_is_no_url_either_is_no_path_that_a_route_has(self) -> None:
+        assert Call(adapter_of(lambda req, res, ctx: None), environ_of(path="http:///a"), lax=True).run().status == 404
+
 
 class TestFields:
+    @pytest.mark.parametrize("name", ["RAW_URI", "REQUEST_URI"])
+    def test_the_host_in_the_target_takes_the_place_of_host(self, name: str) -> None:
+        """RFC 9112 §3.2.2."""
+        request = read(environ_of(path="/a", more={name: "http://example.com:8080/a?b=http://other"}))
+        assert (request.host, request.headers.get_all("Host")) == ("example.com:8080", ["example.com:8080"])
+        assert request.url == "http://example.com:8080/a"
+
+    @pytest.mark.parametrize("target", ["/a?b=http://other/", "http:///a", "test://"])
+    def test_without_a_host_in_the_target_host_counts(self, target: str) -> None:
+        request = read(environ_of(path="/a", more={"RAW_URI": target}))
+        assert request.url == "http://test/a"
+
     def test_names_are_lower_case_and_have_their_hyphens(self) -> None:
         request = read(environ_of(headers=[("X-Requested-With", "a"), ("Accept", "b")], more={"CONTENT_TYPE": "c/d"}))
         assert request.headers["x-requested-with"] == "a"
