@@ -11,7 +11,7 @@ import pytest
 
 from examples import observed
 from heaven_core import App, Chunk, Context, Deferred, End, Event, FileRange, Outcome, Request, Reset, Response, Start
-from heaven_core.testing import Client, Disk
+from heaven_core.testing import Client, Clock, Disk
 from heaven_driver.blocking import serve, system_runtime
 from tests.handlers.kit import loose
 
@@ -200,3 +200,14 @@ def test_an_on_error_that_exits_ends_nothing_but_itself(error: BaseException) ->
     assert isinstance(start, Start)
     assert start.status == 500
     assert logged == [f"{type(error).__name__} in on_error", "ValueError in GET '/'"]
+
+
+def test_a_ctrl_c_in_on_error_passes() -> None:
+    def on_error(error: BaseException, where: str) -> None:
+        raise KeyboardInterrupt
+
+    logged: list[tuple[BaseException, str]] = []
+    app = App(on_error=on_error)
+    with pytest.raises(KeyboardInterrupt):
+        app.report(ValueError(), "here", Clock().runtime(lambda error, where: logged.append((error, where))))
+    assert logged == []
