@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
+from codecs import getincrementalencoder
+from typing import Final, final
 
 from heaven_core.errors import BadRequest
 
-__all__ = ["decode_text", "describe_surrogate", "encode_text"]
+__all__ = ["TextEncoder", "decode_text", "describe_surrogate", "encode_text"]
 
 # A list of our own, not whatever Python has a codec for: those include punycode and idna, which take quadratic time,
 # and escapes and other things that are no charset.
@@ -42,6 +43,38 @@ def encode_text(value: str) -> bytes:
         return value.encode()
     except UnicodeEncodeError as error:
         raise TypeError(describe_surrogate("the text", value, error.start)) from None
+
+
+@final
+class TextEncoder:
+    """Encodes the texts of one body in `charset`, one after the other: only the first has a byte order mark.
+
+    Raises `ValueError` for a charset that Python has no codec for.
+    """
+
+    __slots__ = ("_encoder", "charset")
+
+    def __init__(self, charset: str) -> None:
+        name = _PYTHON_NAMES.get(charset.lower(), charset)
+        try:
+            "".encode(name)  # which knows of a codec whether it is one for text
+            self._encoder: Final = getincrementalencoder(name)()
+        except LookupError:
+            raise ValueError(
+                f"the charset {charset!r} of Content-Type is unknown, so that no text can be encoded in it: "
+                "name another one, or set bytes"
+            ) from None
+        self.charset: Final = charset
+
+    def encode(self, text: str) -> bytes:
+        """`text` as bytes. Raises `TypeError` for a character that the charset does not have."""
+        try:
+            return self._encoder.encode(text, final=True)  # final: each text leaves ISO-2022-JP as it has found it
+        except UnicodeEncodeError as error:
+            raise TypeError(
+                f"the text has {text[error.start]!r} at index {error.start}, "
+                f"which the charset {self.charset!r} of its Content-Type can't carry"
+            ) from None
 
 
 def describe_surrogate(what: str, text: str, index: int) -> str:

@@ -16,8 +16,9 @@ from heaven_core.http.event_stream import ServerSentEvent, encode_event
 from heaven_core.http.framing import without_content_fields
 from heaven_core.http.headers import Field, check_name, check_value, is_single, new_vary_members, replace_line
 from heaven_core.http.json_codec import encode_json
+from heaven_core.http.negotiation import parse_media_type
 from heaven_core.http.ranges import MAX_RANGES
-from heaven_core.http.text_codec import encode_text
+from heaven_core.http.text_codec import TextEncoder, encode_text
 from heaven_core.message.bodies import AnyIterable, FileSource, StreamSource, held_by, is_same
 from heaven_core.message.html import debug_page
 from heaven_core.protocol.events import DeferredCall
@@ -93,13 +94,13 @@ class Draft:
     body replaced and that still have to be closed; `refusal`, why a change is refused, once it is; `error`, what an
     error page finds, and whether that is a failure of the application (`failed`); `ending`, what the outcome is made
     of: kind, body bytes and monotonic time; `is_plain`, nothing was set that takes a machine to decide on: a source,
-    validators, ranges.
+    validators, ranges; `names_charset`, somebody has set a Content-Type with a charset that may not be UTF-8.
     """
 
     __slots__ = (
-        "_mark", "_shared", "auto_etag", "began", "body", "default_type", "deferred", "encoded", "ending", "error",
-        "failed", "fields", "host", "is_plain", "named_type", "options", "refusal", "released", "request", "runtime",
-        "schema", "source", "status",
+        "_item_encoder", "_mark", "_shared", "auto_etag", "began", "body", "default_type", "deferred", "encoded",
+        "ending", "error", "failed", "fields", "host", "is_plain", "named_type", "names_charset", "options", "refusal",
+        "released", "request", "runtime", "schema", "source", "status",
     )  # fmt: skip
 
     def __init__(self, host: Host | None = None, runtime: Runtime | None = None) -> None:
@@ -113,6 +114,8 @@ class Draft:
         self.error: BaseException | None = None
         self.failed: bool = False
         self.is_plain: bool = True
+        self.names_charset: bool = False
+        self._item_encoder: TextEncoder | None = None
         self.ending: tuple[OutcomeKind, int, float] | None = None
         self.deferred: list[DeferredCall] | None = None
         self._mark = _NOTHING_SET
@@ -192,6 +195,8 @@ class Draft:
             raise ValueError(f"the value of Content-Length must be a number of bytes, 0 or more: {line[1].decode()!r}")
         if name == b"etag" or name == b"last-modified":
             self.is_plain = False  # the request may have conditions
+        elif name == b"content-type" and _may_not_be_utf8(line[1]):
+            self.names_charset = True
         replace_line(self._own_fields(), line)
 
     def _own_fields(self) -> list[Field]:
@@ -230,6 +235,8 @@ class Draft:
             self.released = [other for other in self.released if not is_same(other, held)]
         self.set_body(None)
         self.source = source
+        if type(source) is StreamSource and _may_not_be_utf8(source.content_type):
+            self.names_charset = True
 
     def encode(self) -> bytes:
         """The body as bytes, kept until another is set; empty where a file or stream is the body.
@@ -246,7 +253,7 @@ class Draft:
                 self.encoded = encode_json(body)
                 self.default_type = _JSON
             elif type(body) is str:
-                self.encoded = encode_text(body)
+                self.encoded = encode_text(body) if not self.names_charset else self._encoder_of_text().encode(body)
                 self.default_type = self.default_type or _TEXT
             elif body is None:
                 self.encoded = b""
@@ -264,6 +271,8 @@ class Draft:
         if self.body is None:
             return b""
         data = schema.encode(self.body)
+        if schema.returns is str and self.names_charset:
+            data = self._encoder_of_text().encode(data.decode())
         self.default_type = self.default_type or schema.content_type.encode("ascii")
         return data
 
@@ -273,9 +282,23 @@ class Draft:
             return bytes(body)
         if isinstance(body, str):  # of a subclass
             self.default_type = self.default_type or _TEXT
-            return encode_text(body)
+            return encode_text(body) if not self.names_charset else self._encoder_of_text().encode(body)
         self.default_type = _JSON
         return encode_json(body) if self.schema is None else self.schema.encode_any(body)
+
+    def _encoder_of_text(self, chosen: bytes | None = None) -> TextEncoder:
+        """What encodes text in the charset of the handler's Content-Type, else of the one `chosen`, else in UTF-8."""
+        value = next((value for name, value in self.fields if name == b"content-type"), chosen or b"")
+        media_type = parse_media_type(value.decode("latin-1"))
+        return TextEncoder("utf-8" if media_type is None else media_type[1].get("charset", "utf-8"))
+
+    def _encode_item_in_charset(self, text: str) -> bytes:
+        encoder = self._item_encoder
+        if encoder is None:
+            source = self.source
+            chosen = source.content_type if type(source) is StreamSource else None
+            encoder = self._item_encoder = self._encoder_of_text(chosen)
+        return encoder.encode(text)
 
     def seal(self, refusal: str) -> None:
         """Have the response go out as it is now, whatever the handler does; `refusal` says so to who changes it."""
@@ -297,7 +320,7 @@ class Draft:
                 return encode_event(item)
             return encode_event(_filtered(item, schema))
         if isinstance(item, str):
-            return encode_text(item)
+            return encode_text(item) if not self.names_charset else self._encode_item_in_charset(item)
         if is_bytes_like(item):
             return bytes(item)
         raise TypeError(f"a stream must yield bytes or str, not {type(item).__name__}; for anything else use sse=True")
@@ -374,6 +397,11 @@ class Draft:
         if self.deferred is None:
             return ()
         return [call for call in self.deferred if call.when == "always" or call.when == kind]
+
+
+def _may_not_be_utf8(content_type: bytes) -> bool:
+    """Whether it has to be looked at; most don't, and need not be parsed."""
+    return not content_type.endswith(b"charset=utf-8") and b"charset" in content_type.lower()
 
 
 def _filtered(item: object, schema: Schema) -> bytes | ServerSentEvent:

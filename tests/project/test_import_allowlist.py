@@ -43,6 +43,7 @@ ALLOWED = frozenset(
     }
 )
 ONLY_NAMES = {
+    "codecs": frozenset({"getincrementalencoder"}),
     "contextlib": frozenset({"AbstractAsyncContextManager", "AbstractContextManager"}),
     "os": frozenset({"PathLike", "fspath"}),
 }
