@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from typing import TypeGuard
 
-__all__ = ["check_int", "check_str", "is_awaitable", "is_bytes_like"]
+__all__ = ["check_bool", "check_int", "check_str", "is_awaitable", "is_bytes_like"]
 
 
 def check_str(what: str, value: object) -> str:
@@ -23,6 +23,13 @@ def check_int(what: str, value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError(f"{what} must be int, not {type(value).__name__}: {value!r}")
     return int(value)
+
+
+def check_bool(what: str, value: object) -> bool:
+    """`value` if it is a `bool`. Raises `TypeError`, which calls it `what`, for any other: "false" would be true."""
+    if not isinstance(value, bool):
+        raise TypeError(f"{what} must be True or False, not {type(value).__name__}: {value!r}")
+    return value
 
 
 def is_awaitable(value: object) -> TypeGuard[Awaitable[object]]:

@@ -8,9 +8,10 @@ from inspect import iscoroutinefunction
 from os import PathLike
 from typing import Final, TypeAlias, TypeVar, cast, final
 
-from heaven_core._checks import is_awaitable
+from heaven_core._checks import check_bool, check_int, is_awaitable
 from heaven_core._typing import T
 from heaven_core.app.dispatch import InThread, respond
+from heaven_core.app.given import check_callable, check_generator_decorated
 from heaven_core.app.hooks import Hook, Step
 from heaven_core.app.observers import Observer, Observers
 from heaven_core.app.router import Pattern
@@ -57,13 +58,20 @@ class App(Store):
         defer_runner: DeferRunner | None = None,
     ) -> None:
         super().__init__()
-        if max_body_size < 0:
+        if check_int("max_body_size=", max_body_size) < 0:
             raise ValueError(f"max_body_size= is a number of bytes, 0 or more: {max_body_size}")
+        if lifespan is not None:
+            check_callable(lifespan, "App(lifespan=)", "app")
+            check_generator_decorated(lifespan, "App(lifespan=)")
+        if on_error is not None:
+            check_callable(on_error, "App(on_error=)", "error", "where")
+        if defer_runner is not None:
+            check_callable(getattr(defer_runner, "start", None), "start of App(defer_runner=)", "calls", "app")
         self.lifespan: Final = lifespan
         self.on_error: OnError | None = on_error
         self.defer_runner: Final = defer_runner
         self.observers: Final = Observers(self.report)
-        self.debug: Final = debug
+        self.debug: Final = check_bool("debug=", debug)
         self.registry: Final = Registry(max_body_size)
 
     @property
@@ -147,7 +155,7 @@ class App(Store):
         `methods` limits it to these; `body=True` has the request's body read before it. Hooks also run for the paths
         that no route has. Raises `ValueError`.
         """
-        self.registry.hooks.add_before(Step(Pattern.parse(pattern), _callable(hook, "a hook"), methods, body))
+        self.registry.hooks.add_before(Step(Pattern.parse(pattern), _takes_three(hook, "a hook"), methods, body))
         self.registry.changed()
 
     def after(self, pattern: str, hook: Hook, methods: Iterable[str] | None = None) -> None:
@@ -155,7 +163,7 @@ class App(Store):
 
         It does not run after an abort, nor after a failure.
         """
-        self.registry.hooks.add_after(Step(Pattern.parse(pattern), _callable(hook, "a hook"), methods, False))
+        self.registry.hooks.add_after(Step(Pattern.parse(pattern), _takes_three(hook, "a hook"), methods, False))
         self.registry.changed()
 
     def errors(self, key: ErrorKey, handler: Handler) -> None:
@@ -167,7 +175,7 @@ class App(Store):
         _check_error_key(key)
         if key in self.registry.error_handlers:
             raise ValueError(f"app.errors({key!r}) has a handler already")
-        self.registry.error_handlers[key] = _callable(handler, "an error handler")
+        self.registry.error_handlers[key] = _takes_three(handler, "an error handler")
 
     def on_event(self, observer: Observer) -> None:
         """Have `observer(req, what)` told of each event of each response when it has gone out, and of its outcome.
@@ -222,7 +230,7 @@ class App(Store):
         runtime.log(error, where)
 
     def _route(self, method: str, path: str, handler: RouteHandler[T], stream: bool, thread: bool) -> None:
-        _callable(handler, "a handler")
+        _takes_three(handler, "a handler")
         if thread and iscoroutinefunction(handler):
             raise ValueError(f"thread=True is for a def handler, and {handler!r} is async")
         # One table holds handlers of different Request[T]: the schema of the same route makes the data that a handler
@@ -242,7 +250,5 @@ def _check_error_key(key: object) -> None:
         raise ValueError(f"app.errors() takes one of {sorted(_ERROR_PAGES)} or a class of exceptions, not {key!r}")
 
 
-def _callable(func: _F, what: str) -> _F:
-    if not callable(func):
-        raise TypeError(f"{what} must be callable with (req, res, ctx), not {type(func).__name__}: {func!r}")
-    return func
+def _takes_three(func: _F, what: str) -> _F:
+    return check_callable(func, what, "req", "res", "ctx")

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from inspect import iscoroutinefunction
 from typing import Final, TypeAlias, final
 
+from heaven_core.app.given import check_callable
 from heaven_core.message.request import Request
 from heaven_core.protocol.events import Event
 from heaven_core.protocol.outcome import Outcome
@@ -30,8 +31,7 @@ class Observers:
 
     def add(self, observer: Observer) -> None:
         """Add an observer. Raises `TypeError` for what can't be called and for an `async def`, which nobody awaits."""
-        if not callable(observer):
-            raise TypeError(f"an observer must be callable with (req, event), not {type(observer).__name__}")
+        check_callable(observer, "an observer", "req", "event")
         if iscoroutinefunction(observer) or iscoroutinefunction(type(observer).__call__):
             raise TypeError(f"an observer is a def, since no response waits for it: {observer!r}")
         self._observers.append(observer)

@@ -149,12 +149,22 @@ def _expression(segments: tuple[Segment, ...]) -> str:
     return "".join([_EXPRESSIONS.get(part.kind) or "/" + re.escape(part.text) for part in segments])
 
 
+# Parameters as other frameworks write them: {id}, {id:int}, <id>, <int:id>.
+_FOREIGN: Final = re.compile(r"\{(?P<name1>[A-Za-z_]\w*)(?::[^{}]*)?\}|<(?:[^<>:]*:)?(?P<name2>[A-Za-z_]\w*)>")
+
+
 def _parse_segment(pattern: str, part: str, is_last: bool) -> Segment:
     if part == "*" and is_last:
         return Segment(_REST, "*")
     if "*" in part:
         raise ValueError(f"in the pattern {pattern!r} a * must be the whole last segment, as in '/files/*'")
     if not part.startswith(":"):
+        foreign = _FOREIGN.search(part)
+        if foreign is not None:
+            raise ValueError(
+                f"in the pattern {pattern!r} {foreign[0]!r} is no parameter: here it is a whole segment, "
+                f"':{foreign['name1'] or foreign['name2']}', with ':int' behind it for a number"
+            )
         return Segment(LITERAL, part)
     name, colon, converter = part[1:].partition(":")
     if not name:

@@ -18,6 +18,7 @@ from heaven_core.http.cookies import SameSite, cookie_identity, set_cookie
 from heaven_core.http.dates import format_http_date, parse_http_date
 from heaven_core.http.headers import check_name, check_text, find_value, find_values
 from heaven_core.http.media_types import content_type as content_type_of
+from heaven_core.http.negotiation import parse_media_type
 from heaven_core.http.uri import make_location
 from heaven_core.http.validators import Auto, Validators, make_etag, make_last_modified, validators_of
 from heaven_core.message.bodies import AnyIterable, FileSource, StreamSource
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["Response", "draft_of"]
 
 _TEXT: Final = "text/plain; charset=utf-8"
+_HEARTBEAT: Final = 15.0  # seconds
 _HTML: Final = b"text/html; charset=utf-8"
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _BUILT_IN: Final = frozenset({str, bytes, dict, list, type(None), bytearray, memoryview})
@@ -160,7 +162,7 @@ class Response:
         *,
         sse: bool = False,
         length: int | None = None,
-        heartbeat: float | None = 15.0,
+        heartbeat: float | None = _HEARTBEAT,
         head_timeout: float | None = None,
         thread: Literal["any", "own"] = "any",
         at_shutdown: object = None,
@@ -180,7 +182,11 @@ class Response:
             if not sse or length is not None:
                 raise ValueError("at_shutdown= is the last of a stream of events: it needs sse=True, and no length=")
             goodbye = draft.encode_item(at_shutdown, True)
+        if not sse and heartbeat is not None and heartbeat != _HEARTBEAT:
+            raise ValueError("heartbeat= is for events, whose format has comments: it needs sse=True")
         chosen = b"text/event-stream" if sse and content_type == _TEXT else check_text("Content-Type", content_type)
+        if sse and not _is_event_stream(chosen):
+            raise ValueError(f"sse=True sends text/event-stream, and no {content_type!r}: leave one of them out")
         if head_timeout is None:
             head_timeout = 0.1 if sse else 1.0
         beat = heartbeat if sse else None
@@ -477,6 +483,11 @@ class Response:
 # What is behind a response: for the library, which reads what no handler may. Python has no word for a friend of a
 # class, so no type checker lets a function of this module read `_draft`; by its name anybody can.
 draft_of: Final[Callable[[Response], Draft]] = attrgetter("_draft")
+
+
+def _is_event_stream(content_type: bytes) -> bool:
+    media_type = parse_media_type(content_type.decode("latin-1"))
+    return media_type is not None and media_type[0] == "text/event-stream"
 
 
 def _check_body(value: object, draft: Draft) -> None:
