@@ -8,7 +8,7 @@ import sys
 import click
 
 from heaven_cli.socket_command import serve_on_sockets
-from heaven_cli.target import TARGET_VARIABLE, TargetError, load
+from heaven_cli.target import FACTORY_VARIABLE, TARGET_VARIABLE, TargetError, check_factory, load
 
 __all__ = ["heaven_core"]
 
@@ -30,9 +30,12 @@ def heaven_core() -> None:
     default="asgi",
     help="Who serves: uvicorn, or heaven-core itself, with other options: --adapter socket --help.",
 )
+@click.option("--factory", is_flag=True, help="APP is a function that returns the app.")
 @click.option("--help", "wants_help", is_flag=True, help="Show this message and exit.")
 @click.pass_context
-def serve(context: click.Context, target: str | None, app_dir: str | None, adapter: str, wants_help: bool) -> None:
+def serve(
+    context: click.Context, target: str | None, app_dir: str | None, adapter: str, factory: bool, wants_help: bool
+) -> None:
     """Serve an app, by uvicorn unless --adapter socket: heaven-core serve examples.hello:app --port 8000.
 
     All other options are uvicorn's own: --host, --port, --uds, --workers, --reload, --log-level and the rest of
@@ -49,19 +52,25 @@ def serve(context: click.Context, target: str | None, app_dir: str | None, adapt
         raise click.MissingParameter(ctx=context, param_type="argument", param_hint="MODULE:APP")
     sys.path.insert(0, app_dir or "")
     if adapter == "socket":
-        serve_on_sockets.main([target, *context.args], prog_name="heaven-core serve --adapter socket")
-    _check(target)
+        options = ["--factory", *context.args] if factory else context.args
+        serve_on_sockets.main([target, *options], prog_name="heaven-core serve --adapter socket")
+    _check(target, factory)
     import uvicorn
 
     os.environ[TARGET_VARIABLE] = target
+    if factory:
+        os.environ[FACTORY_VARIABLE] = "1"
     uvicorn.main(
         ["heaven_cli.target:application", "--factory", "--app-dir", app_dir or "", *context.args],
         prog_name="heaven-core serve",
     )
 
 
-def _check(target: str) -> None:
+def _check(target: str, factory: bool) -> None:
     try:
-        load(target)
+        if factory:
+            check_factory(target)  # uvicorn calls it, once in each process that serves
+        else:
+            load(target)
     except TargetError as error:
         raise click.BadParameter(str(error), param_hint="MODULE:APP") from None

@@ -45,6 +45,7 @@ class _Octal(click.ParamType[int]):
 
 @click.command()
 @click.argument("target", metavar="MODULE:APP")
+@click.option("--factory", is_flag=True, help="APP is a function that returns the app.")
 @click.option("--backend", type=click.Choice(["asyncio", "uvloop", "trio"]), default="asyncio", show_default=True)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Name or address; '' for all of them.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 for a free one.")
@@ -68,6 +69,7 @@ class _Octal(click.ParamType[int]):
 @click.option("--log-level", type=click.Choice(_LEVELS), default="info", show_default=True)
 def serve_on_sockets(  # noqa: PLR0913, PLR0917  # an option each
     target: str,
+    factory: bool,
     backend: str,
     host: str,
     port: int,
@@ -90,7 +92,7 @@ def serve_on_sockets(  # noqa: PLR0913, PLR0917  # an option each
     """
     try:
         _check(backend)
-        adapter = load_server(target, server_name, trusted_proxy, forwarded_header)
+        adapter = load_server(target, server_name, trusted_proxy, forwarded_header, factory=factory)
         tls = _tls(certificate, key)
         listening = _listen(host, port, uds, uds_mode, fd, reuse_port)
     except TargetError as error:

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from difflib import get_close_matches
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Final
 
 from heaven_asgi import ASGIAdapter
 from heaven_core import App
 from heaven_socket import SocketAdapter
 
-__all__ = ["TARGET_VARIABLE", "TargetError", "application", "load", "load_server"]
+__all__ = ["FACTORY_VARIABLE", "TARGET_VARIABLE", "TargetError", "application", "check_factory", "load", "load_server"]
 
 # uvicorn starts its workers and reloads anew from an import string: `application` below finds the target in here.
 TARGET_VARIABLE: Final = "HEAVEN_CORE_TARGET"
-
+# Set where the target is a function that returns the app.
+FACTORY_VARIABLE: Final = "HEAVEN_CORE_FACTORY"
 
 _SERVED: Final = (App, ASGIAdapter, SocketAdapter)
 
@@ -28,12 +29,15 @@ class TargetError(Exception):
 
 def application() -> ASGIAdapter:
     """The factory that uvicorn is given. Raises `TargetError`, `KeyError` without the variable."""
-    return load(os.environ[TARGET_VARIABLE])
+    return load(os.environ[TARGET_VARIABLE], factory=FACTORY_VARIABLE in os.environ)
 
 
-def load(target: str) -> ASGIAdapter:
-    """Import `module:app` and adapt it for ASGI. Raises `TargetError`, and what the module itself raises."""
-    found = _find(target)
+def load(target: str, *, factory: bool = False) -> ASGIAdapter:
+    """Import `module:app` and adapt it for ASGI; with `factory`, call what is there, and adapt what that returns.
+
+    Raises `TargetError`, and what the module and the factory raise.
+    """
+    found = _served(target, factory)
     return found if isinstance(found, ASGIAdapter) else ASGIAdapter(found if isinstance(found, App) else found.app)
 
 
@@ -42,9 +46,11 @@ def load_server(
     server_name: str | None = None,
     trusted_proxies: Sequence[str] = (),
     forwarded_header: str = "X-Forwarded-For",
+    *,
+    factory: bool = False,
 ) -> SocketAdapter:
     """Import `module:app` and make a server of it, with these options. Raises as `load` does, and `ValueError`."""
-    found = _find(target)
+    found = _served(target, factory)
     if not isinstance(found, SocketAdapter):
         app = found if isinstance(found, App) else found.app
         return SocketAdapter(
@@ -55,7 +61,37 @@ def load_server(
     return found
 
 
-def _find(target: str) -> App | ASGIAdapter | SocketAdapter:
+def check_factory(target: str) -> None:
+    """Import the module of a factory, and don't call it yet. Raises as `load` does."""
+    _callable(target, _find(target)[0])
+
+
+def _served(target: str, factory: bool) -> App | ASGIAdapter | SocketAdapter:
+    found, hint = _find(target)
+    whose = repr(target)
+    if factory:
+        found = _callable(target, found)()
+        whose, hint = f"what {target!r} has returned", ""
+    if isinstance(found, _SERVED):
+        return found
+    if isinstance(found, FunctionType):
+        hint = "; if it returns the app, say so by --factory"
+    raise TargetError(
+        f"{whose} is a {type(found).__name__}; it must be a heaven_core.App, a heaven_asgi.ASGIAdapter or a "
+        f"heaven_socket.SocketAdapter{hint}"
+    )
+
+
+def _callable(target: str, found: object) -> Callable[[], object]:
+    if isinstance(found, _SERVED):
+        raise TargetError(f"{target!r} is a {type(found).__name__}, and no function that returns one: omit --factory")
+    if not callable(found):
+        raise TargetError(f"{target!r} is a {type(found).__name__}, and no function that returns the app")
+    return found
+
+
+def _find(target: str) -> tuple[object, str]:
+    """What is there, and what may have been meant in its place."""
     module_name, colon, attribute = target.partition(":")
     if not module_name or not attribute:
         wanted = f"{module_name.removesuffix('.py').replace('/', '.') or 'module'}:{attribute or 'app'}"
@@ -69,13 +105,7 @@ def _find(target: str) -> App | ASGIAdapter | SocketAdapter:
         if not hasattr(found, name):
             raise TargetError(f"{module_name!r} has no {attribute!r}{_hint(module, module_name, attribute)}")
         found = getattr(found, name)
-    if isinstance(found, _SERVED):
-        return found
-    raise TargetError(
-        f"{target!r} is a {type(found).__name__}; it must be a heaven_core.App, a heaven_asgi.ASGIAdapter or a "
-        f"heaven_socket.SocketAdapter"
-        f"{_hint(module, module_name, attribute)}"
-    )
+    return found, _hint(module, module_name, attribute)
 
 
 def _import(name: str) -> ModuleType:

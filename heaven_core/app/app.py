@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from inspect import iscoroutinefunction
 from os import PathLike
-from typing import Final, TypeAlias, TypeVar, cast, final
+from typing import Final, Never, NoReturn, TypeAlias, TypeVar, cast, final
 
 from heaven_core._checks import check_bool, check_int, is_awaitable
 from heaven_core._typing import T
@@ -212,6 +212,16 @@ class App(Store):
         `in_thread` runs the handlers of `thread=True` routes; without it they run where the request is.
         """
         return respond(self.registry, request, draft_of(response), runtime, in_thread)
+
+    def __call__(self, *arguments: Never) -> NoReturn:
+        """Raise `TypeError`, for a server that was given the app itself: an adapter is what it can call.
+
+        A type checker knows that nothing can be passed.
+        """
+        raise TypeError(
+            "a heaven_core.App is served through an adapter: application = heaven_asgi.ASGIAdapter(app) for ASGI, "
+            "application = heaven_wsgi.WSGIAdapter(app) for WSGI, or: heaven-core serve MODULE:APP"
+        )
 
     def report(self, error: BaseException, where: str, runtime: Runtime) -> None:
         """Hand an error to `on_error`, then to the log of `runtime`. Raises nothing but `KeyboardInterrupt`.

@@ -139,6 +139,15 @@ class TestApp:
         loose(App)(defer_runner=Runner(), max_body_size=0, debug=True, on_error=print)
 
 
+class TestServers:
+    """What a server says that was given the app and no adapter: it calls it."""
+
+    @pytest.mark.parametrize("arguments", [({}, print, print), ({}, print), ()])
+    def test_the_app_names_its_adapters(self, arguments: tuple[object, ...]) -> None:
+        with pytest.raises(TypeError, match=r"heaven_asgi\.ASGIAdapter\(app\).*heaven_wsgi\.WSGIAdapter\(app\)"):
+            loose(App())(*arguments)
+
+
 class TestStreams:
     def test_a_heartbeat_without_events_is_refused(self) -> None:
         with pytest.raises(ValueError, match=r"heartbeat= is for events.*sse=True"):

@@ -22,6 +22,10 @@ async def hello(req: Request, res: Response, ctx: Context) -> None:
 
 app = App()
 app.GET("/hello", hello)
+
+def make_app() -> App:
+    print("the factory was called", flush=True)
+    return app
 """
 
 
@@ -73,11 +77,26 @@ def test_a_missing_extra_is_named(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("extra", [(), ("--workers", "2"), ("--reload",)], ids=["one", "workers", "reload"])
 def test_the_command_serves_with_the_options_of_uvicorn(tmp_path: Path, extra: tuple[str, ...]) -> None:
-    (tmp_path / "served.py").write_text(APP)
+    assert_served(tmp_path, "served:app", *extra)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("adapter", ["asgi", "socket"])
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_factory_is_called_in_each_process_that_serves(tmp_path: Path, adapter: str, workers: int) -> None:
+    options = ("--factory", "--adapter", adapter, *(() if workers == 1 else ("--workers", str(workers))))
+    printed = assert_served(tmp_path, "served:make_app", *options)
+    called = printed.count(b"the factory was called")
+    assert called == 1 if workers == 1 else called >= 1
+
+
+def assert_served(folder: Path, target: str, *options: str) -> bytes:
+    """Serve it until it has answered. What the command has printed."""
+    (folder / "served.py").write_text(APP)
     port = free_port()
     process = subprocess.Popen(
-        command("serve", "served:app", "--port", str(port), *extra),
-        cwd=tmp_path,
+        command("serve", target, "--port", str(port), *options),
+        cwd=folder,
         env=environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -88,10 +107,11 @@ def test_the_command_serves_with_the_options_of_uvicorn(tmp_path: Path, extra: t
     finally:
         os.killpg(process.pid, signal.SIGTERM)
         try:
-            process.communicate(timeout=20)
+            printed = process.communicate(timeout=20)[0]
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
+            printed = process.communicate()[0]
+    return printed
 
 
 def _runs(process: subprocess.Popen[bytes]) -> bool:

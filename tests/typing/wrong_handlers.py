@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from heaven_core import App, Context, Key, Request, Response, ServerSentEvent
 
 COUNT = Key[int]("count")
@@ -53,3 +55,6 @@ app.GET("/", other_arguments)  # type: ignore[arg-type]
 app.GET(r"/", "hello")  # type: ignore[arg-type]
 app.before("/*", two_arguments)  # type: ignore[arg-type]
 app.errors("404", two_arguments)  # type: ignore[arg-type]
+# A server calls an adapter. That the app answers a call, too, with what to do instead, hides no mistake from a checker.
+called_by_a_server: Callable[[object, object], object] = app  # type: ignore[assignment]
+app({}, print)  # type: ignore[arg-type]
