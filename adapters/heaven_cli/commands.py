@@ -58,6 +58,7 @@ def serve(
     import uvicorn
 
     os.environ[TARGET_VARIABLE] = target
+    os.environ.pop(FACTORY_VARIABLE, None)  # of a server that has started this one
     if factory:
         os.environ[FACTORY_VARIABLE] = "1"
     uvicorn.main(

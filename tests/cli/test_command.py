@@ -13,6 +13,8 @@ from urllib.request import urlopen
 
 import pytest
 
+from heaven_cli.target import FACTORY_VARIABLE
+
 ROOT = Path(__file__).parents[2]
 APP = """
 from heaven_core import App, Context, Request, Response
@@ -88,6 +90,12 @@ def test_a_factory_is_called_in_each_process_that_serves(tmp_path: Path, adapter
     printed = assert_served(tmp_path, "served:make_app", *options)
     called = printed.count(b"the factory was called")
     assert called == 1 if workers == 1 else called >= 1
+
+
+@pytest.mark.slow
+def test_a_server_that_one_with_a_factory_has_started_has_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(FACTORY_VARIABLE, "1")
+    assert_served(tmp_path, "served:app")
 
 
 def assert_served(folder: Path, target: str, *options: str) -> bytes:
