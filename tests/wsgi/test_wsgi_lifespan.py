@@ -207,7 +207,10 @@ def test_a_lifespan_that_is_no_context_manager_says_what_it_lacks() -> None:
     async def lifespan(app: App) -> AsyncGenerator[None]:
         yield
 
-    undecorated: Lifespan = lifespan  # type: ignore[assignment]  # the mistake that is meant
+    def returning_it(app: App) -> object:
+        return lifespan(app)
+
+    undecorated: Lifespan = returning_it  # type: ignore[assignment]  # the mistake that is meant
     with pytest.raises(TypeError, match=r"gave async_generator, which is no context manager.*@asynccontextmanager"):
         adapter_with(undecorated).start()
 
