@@ -38,7 +38,7 @@ def make_ours(folder: str) -> ASGI:
         res.body = "Hello, World"
 
     async def file(req: Request[object], res: Response, ctx: Context) -> None:
-        res.file(str(req.params["name"]), within=folder)
+        res.file(req.params.str("name"), within=folder)
 
     app = App()
     app.GET("/text", text)

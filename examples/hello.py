@@ -14,7 +14,7 @@ async def hello(req: Request, res: Response, ctx: Context) -> None:
 
 def source(req: Request, res: Response, ctx: Context) -> None:
     """A file of this directory, and nothing outside of it."""
-    res.file(str(req.params["*"]), within="examples")
+    res.file(req.params.str("*"), within="examples")
 
 
 def count(req: Request, res: Response, ctx: Context) -> None:

@@ -180,6 +180,7 @@ class Engine:
 
     def respond(self, request: Request[object], draft: Draft) -> Awaitable[None]:
         """Run hooks and handler. What is raised is for `abandon`; then it passes on."""
+        request.app = self.app
         return respond(self.app.registry, request, draft, self._runtime, run_in_thread)
 
     async def _respond_within(self, seconds: float, request: Request[object], draft: Draft) -> None:

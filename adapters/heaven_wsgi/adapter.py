@@ -82,6 +82,7 @@ class WSGIAdapter:
         draft = Draft(self.app, runtime)
         # Variables that a request sets are its own, whichever requests the thread has served before.
         context = copy_context()
+        request.app = self.app
         responding = respond(self.app.registry, request, draft, runtime)
         try:
             try:

@@ -21,7 +21,7 @@ async def index(req: Request, res: Response, ctx: Context) -> None:
 
 async def sample(req: Request, res: Response, ctx: Context) -> None:
     """The path is the client's text: `within` keeps it inside."""
-    res.file(str(req.params["*"]), within=SAMPLES)
+    res.file(req.params.str("*"), within=SAMPLES)
 
 
 async def download(req: Request, res: Response, ctx: Context) -> None:

@@ -40,7 +40,7 @@ async def start(req: Request, res: Response, ctx: Context) -> None:
 
 async def look(req: Request, res: Response, ctx: Context) -> None:
     """How far a job is."""
-    job = jobs.get(int(req.params["number"]))
+    job = jobs.get(req.params.int("number"))
     if job is None:
         res.status = res.http.NOT_FOUND
         res.abort("There is no such job.\n")

@@ -54,7 +54,7 @@ def remember(run: int, res: Response, app: App) -> None:
 
 async def outcome(req: Request, res: Response, ctx: Context) -> None:
     """How a stream ended: complete, or the client has disconnected."""
-    ended = outcomes.get(int(req.params["run"]))
+    ended = outcomes.get(req.params.int("run"))
     if ended is None:
         res.status = res.http.NOT_FOUND
         res.abort("This stream has not ended.\n")

@@ -211,6 +211,7 @@ class App(Store):
         Awaits only the application's code and the request's reader: where both don't suspend, neither does this.
         `in_thread` runs the handlers of `thread=True` routes; without it they run where the request is.
         """
+        request.app = self
         return respond(self.registry, request, draft_of(response), runtime, in_thread)
 
     def __call__(self, *arguments: Never) -> NoReturn:

@@ -20,7 +20,6 @@ from heaven_core.message.draft import Draft
 from heaven_core.message.request import Request
 from heaven_core.message.response import Response, draft_of
 from heaven_core.runtime import Runtime
-from heaven_core.schema.schema import Schema
 
 __all__ = ["InThread", "respond", "time_out"]
 
@@ -84,7 +83,7 @@ async def respond(  # noqa: C901, PLR0912, PLR0915  # one coroutine a request: e
                     if request.reader is not None:
                         await request.read_body(request.limit)
                     if endpoint.schema is not None:
-                        _decode(endpoint.schema, request)
+                        request.decode_data(endpoint.schema)
                 call = endpoint.async_handler
                 if call is not None and not elsewhere:
                     result = await call(request, response, context)
@@ -112,11 +111,6 @@ async def time_out(
     """
     error = HandlerTimeout(f"hooks and handler were cancelled: they took longer than {seconds:g} s")
     await _recover(error, registry, request, Response(draft), Context(), runtime, ())
-
-
-def _decode(schema: Schema, request: Request[object]) -> None:
-    if schema.expects is not None:
-        request.data = schema.decode(request.body, request.headers.get("Content-Type"))
 
 
 async def _run_after(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final, Generic, TypeVar, final
 
 from heaven_core.app.patterns import INT, LITERAL, NAME, Pattern, is_int
-from heaven_core.message.request import NO_PARAMS, Params
+from heaven_core.message.params import NO_PARAMS, Params
 
 __all__ = ["Match", "Pattern", "Router"]
 
@@ -87,7 +87,7 @@ class _Table(Generic[E]):
         leaf = _walk(self.root, path, 1, values)
         if leaf is None:
             return None
-        return Match(leaf.endpoint, leaf.pattern, dict(zip(leaf.names, values, strict=True)))
+        return Match(leaf.endpoint, leaf.pattern, Params(dict(zip(leaf.names, values, strict=True))))
 
 
 @final

@@ -7,15 +7,17 @@ that set it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias, final
 
 from heaven_core._checks import check_int, check_str
+from heaven_core._typing import override
+from heaven_core.errors import MissingValue
 from heaven_core.http.dates import format_http_date
 from heaven_core.http.grammar import TOKEN
 
-__all__ = ["SameSite", "cookie_identity", "parse_cookies", "set_cookie"]
+__all__ = ["Cookies", "SameSite", "cookie_identity", "parse_cookies", "set_cookie"]
 
 SameSite: TypeAlias = Literal["Lax", "Strict", "None"]
 
@@ -182,7 +184,39 @@ def cookie_identity(line: str) -> tuple[str, str, str]:
     return pair.partition("=")[0].strip(), domain, path
 
 
-def parse_cookies(lines: Iterable[str]) -> dict[str, str]:
+@final
+class Cookies(Mapping[str, str]):
+    """The cookies of a request by name, read-only."""
+
+    __slots__ = ("_values",)
+
+    def __init__(self, values: dict[str, str]) -> None:
+        self._values: Final = values
+
+    @override
+    def __getitem__(self, name: str) -> str:
+        """The cookie's value. Raises `MissingValue`, a `KeyError` that becomes a 400 if nobody catches it."""
+        value = self._values.get(name)
+        if value is None:
+            raise MissingValue(f"the request has no cookie {name}")
+        return value
+
+    @override
+    def __iter__(self) -> Iterator[str]:
+        """The names."""
+        return iter(self._values)
+
+    @override
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._values)
+
+    @override
+    def __repr__(self) -> str:
+        return f"Cookies({list(self._values)})"  # the values are secrets
+
+
+def parse_cookies(lines: Iterable[str]) -> Cookies:
     """The cookies of all Cookie lines of a request by name (RFC 6265bis §4.2).
 
     Of equal names the first counts: browsers send the one with the longest path first (§5.8.3). Quotes around
@@ -199,4 +233,4 @@ def parse_cookies(lines: Iterable[str]) -> dict[str, str]:
             if len(value) > 1 and value[0] == value[-1] == '"':
                 value = value[1:-1]
             cookies[name] = value
-    return cookies
+    return Cookies(cookies)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-__all__ = ["LIST_ELEMENT", "PARAMETER", "QUOTED_STRING", "TOKEN"]
+__all__ = ["LIST_ELEMENT", "PARAMETER", "QUOTED_STRING", "TOKEN", "integer_of"]
 
 # RFC 9110 §5.6.2.
 TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -19,3 +19,14 @@ QUOTED_STRING: Final = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
 LIST_ELEMENT: Final = re.compile(r'(?:"(?:[^"\\]|\\.)*"?|[^",])+', re.DOTALL)
 
 PARAMETER: Final = re.compile(r'(?:"(?:[^"\\]|\\.)*"?|[^";])+', re.DOTALL)
+
+# int() refuses more digits than sys.set_int_max_str_digits() says, and no program can set that below 640.
+_INTEGER: Final = re.compile(r"-?[0-9]{1,640}")
+
+
+def integer_of(text: str) -> int | None:
+    """The number that a client has written in ASCII digits, perhaps with a minus; `None` for any other text.
+
+    `int()` takes blanks, underscores and the digits of all scripts, too.
+    """
+    return int(text) if _INTEGER.fullmatch(text) is not None else None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Final, final
+from typing import Final, TypeVar, final, overload
 
 from heaven_core._checks import check_str
 from heaven_core._typing import override
@@ -32,6 +32,8 @@ __all__ = [
 
 Field = tuple[bytes, bytes]
 Fields = Sequence[Field]
+
+D = TypeVar("D")
 
 # RFC 9110 §5.5: visible characters with blanks and tabs between them. Its obs-text is refused: no two recipients
 # agree on what bytes beyond ASCII mean.
@@ -139,7 +141,11 @@ class Headers:
     def __init__(self, fields: Iterable[Field] = ()) -> None:
         self.fields: Final = list(fields)
 
-    def get(self, name: str, default: str | None = None) -> str | None:
+    @overload
+    def get(self, name: str) -> str | None: ...
+    @overload
+    def get(self, name: str, default: D) -> str | D: ...
+    def get(self, name: str, default: object = None) -> object:
         """The value of the first line called `name`, else `default`."""
         value = find_value(self.fields, name)
         return default if value is None else value

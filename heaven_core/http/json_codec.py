@@ -2,7 +2,7 @@
 
 JSON takes what the standard library takes but NaN and the infinities, which JSON has no word for (RFC 8259
 §6). It takes `datetime`, `date`, `UUID`, `Decimal`, `Enum`, dataclasses, sets and frozensets, too, and writes
-them as msgspec does.
+them as msgspec does; and mappings that are no `dict`, such as a request's parameters and cookies.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import json
 import json.encoder
 import math
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -79,6 +79,10 @@ def _is_set(value: object) -> TypeGuard[Iterable[object]]:
     return isinstance(value, (set, frozenset))
 
 
+def _is_mapping(value: object) -> TypeGuard[Mapping[object, object]]:
+    return isinstance(value, Mapping)
+
+
 def _builtin(value: object) -> object:
     """`value` as something that the standard library writes, one level deep: the hook of its encoder."""
     if isinstance(value, datetime):
@@ -92,6 +96,8 @@ def _builtin(value: object) -> object:
         return member
     if _is_set(value):
         return list(value)
+    if _is_mapping(value):
+        return dict(value)
     if is_dataclass(value) and not isinstance(value, type):
         found = ((field.name, _attribute(value, field.name)) for field in fields(value))
         return {name: content for name, content in found if content is not _MISSING}

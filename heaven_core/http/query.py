@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final, final
+from typing import Final, TypeAlias, TypeVar, final, overload
 from urllib.parse import unquote_to_bytes
 
 from heaven_core._typing import override
-from heaven_core.errors import MissingValue
+from heaven_core.errors import BadRequest, MissingValue
+from heaven_core.http.grammar import integer_of
 
 __all__ = ["Query"]
+
+D = TypeVar("D")
+# In the class `int` and `str` are methods.
+Int: TypeAlias = int
+Str: TypeAlias = str
+
+_REQUIRED: Final = object()
 
 
 @final
@@ -25,8 +33,8 @@ class Query:
     __slots__ = ("_fields", "_values")
 
     def __init__(self, query_string: bytes = b"") -> None:
-        self._fields: Final[list[tuple[str, str]]] = []
-        self._values: Final[dict[str, list[str]]] = {}
+        self._fields: Final[list[tuple[Str, Str]]] = []
+        self._values: Final[dict[Str, list[Str]]] = {}
         if not query_string:
             return
         for piece in query_string.replace(b"+", b" ").split(b"&"):
@@ -41,16 +49,46 @@ class Query:
             else:
                 values.append(value)
 
-    def get(self, name: str, default: str | None = None) -> str | None:
+    @overload
+    def get(self, name: Str) -> Str | None: ...
+    @overload
+    def get(self, name: Str, default: D) -> Str | D: ...
+    def get(self, name: Str, default: object = None) -> object:
         """The first value of `name`, else `default`."""
         values = self._values.get(name)
         return default if values is None else values[0]
 
-    def get_all(self, name: str) -> list[str]:
+    def get_all(self, name: Str) -> list[Str]:
         """All values of `name`, in order."""
         return list(self._values.get(name, ()))
 
-    def __getitem__(self, name: str) -> str:
+    @overload
+    def str(self, name: Str) -> Str: ...
+    @overload
+    def str(self, name: Str, default: D) -> Str | D: ...
+    def str(self, name: Str, default: object = _REQUIRED) -> object:
+        """The first value of `name`. Without it, `default`; where there is none, `MissingValue`, a 400."""
+        return self[name] if default is _REQUIRED else self.get(name, default)
+
+    @overload
+    def int(self, name: Str) -> Int: ...
+    @overload
+    def int(self, name: Str, default: D) -> Int | D: ...
+    def int(self, name: Str, default: object = _REQUIRED) -> object:
+        """The first value of `name` as a number: ASCII digits, perhaps with a minus before them.
+
+        Without it, `default`; where there is none, `MissingValue`. Raises `BadRequest` for any other text. Both are a
+        400 if nobody catches them.
+        """
+        if default is not _REQUIRED and name not in self._values:
+            return default
+        text = self[name]
+        number = integer_of(text)
+        if number is None:
+            raise BadRequest(f"the field {name} of the query is no integer: {text!r:.80}")
+        return number
+
+    def __getitem__(self, name: Str) -> Str:
         """The first value. Raises `MissingValue`, a `KeyError` that becomes a 400 if nobody catches it."""
         values = self._values.get(name)
         if values is None:
@@ -60,16 +98,16 @@ class Query:
     def __contains__(self, name: object) -> bool:
         return name in self._values
 
-    def __iter__(self) -> Iterator[tuple[str, str]]:
+    def __iter__(self) -> Iterator[tuple[Str, Str]]:
         """Each field as (name, value)."""
         return iter(self._fields)
 
-    def __len__(self) -> int:
+    def __len__(self) -> Int:
         """How many fields there are."""
         return len(self._fields)
 
     @override
-    def __repr__(self) -> str:
+    def __repr__(self) -> Str:
         return f"Query({self._fields!r})"
 
 

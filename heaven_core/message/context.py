@@ -62,14 +62,25 @@ class Store:
         return default if self._kept is None else self._kept.get(key, default)
 
     @overload
+    def need(self, key: str) -> object: ...
+    @overload
+    def need(self, key: Key[V]) -> V: ...
+    def need(self, key: str | Key[V]) -> object:
+        """What is kept under `key`. Raises `KeyError` if nothing is."""
+        if self._kept is None or key not in self._kept:
+            raise KeyError(f"nothing is kept under {key!r}, {_inventory(self._kept)}")
+        return self._kept[key]
+
+    @overload
     def unkeep(self, key: str) -> object: ...
     @overload
     def unkeep(self, key: Key[V]) -> V: ...
     def unkeep(self, key: str | Key[V]) -> object:
         """Take away what is kept under `key`, and return it. Raises `KeyError` if nothing is."""
-        if self._kept is None or key not in self._kept:
-            raise KeyError(f"nothing is kept under {key!r}, {_inventory(self._kept)}")
-        return self._kept.pop(key)
+        value = self.need(key)
+        if self._kept is not None:
+            del self._kept[key]
+        return value
 
 
 @final

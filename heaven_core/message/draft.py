@@ -26,7 +26,7 @@ from heaven_core.protocol.outcome import Outcome, OutcomeKind
 from heaven_core.runtime import Runtime
 from heaven_core.schema.schema import Schema
 
-__all__ = ["CLIENT_LEFT", "NO_FIELDS", "STARTED", "Draft", "Host", "Options"]
+__all__ = ["CLIENT_LEFT", "JSON", "NO_FIELDS", "STARTED", "Draft", "Host", "Options"]
 
 
 class Host(Protocol):
@@ -44,7 +44,7 @@ class Host(Protocol):
 
 _TEXT: Final = b"text/plain; charset=utf-8"
 _BYTES: Final = b"application/octet-stream"
-_JSON: Final = b"application/json"
+JSON: Final = b"application/json"
 _HTML: Final = b"text/html; charset=utf-8"
 _NO_STORE: Final = (b"cache-control", b"no-store")
 _FAILURES: Final = {500: "500 Internal Server Error\n", 503: "503 Service Unavailable\n"}
@@ -251,7 +251,9 @@ class Draft:
                 self.encoded = self._filter(schema)
             elif kind is dict or kind is list:
                 self.encoded = encode_json(body)
-                self.default_type = _JSON
+                self.default_type = JSON
+            elif self.default_type is JSON:  # by res.json()
+                self.encoded = self._encode_as_json(body)
             elif type(body) is str:
                 self.encoded = encode_text(body) if not self.names_charset else self._encoder_of_text().encode(body)
                 self.default_type = self.default_type or _TEXT
@@ -268,6 +270,8 @@ class Draft:
             if schema.returns is bytes or schema.returns is str:
                 return b""  # there is nothing to filter
             raise TypeError("a file or a plain stream can't be filtered by the schema of this route: set a body")
+        if self.default_type is JSON:
+            return schema.encode_json(self.body)
         if self.body is None:
             return b""
         data = schema.encode(self.body)
@@ -283,7 +287,10 @@ class Draft:
         if isinstance(body, str):  # of a subclass
             self.default_type = self.default_type or _TEXT
             return encode_text(body) if not self.names_charset else self._encoder_of_text().encode(body)
-        self.default_type = _JSON
+        self.default_type = JSON
+        return self._encode_as_json(body)
+
+    def _encode_as_json(self, body: object) -> bytes:
         return encode_json(body) if self.schema is None else self.schema.encode_any(body)
 
     def _encoder_of_text(self, chosen: bytes | None = None) -> TextEncoder:

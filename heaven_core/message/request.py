@@ -5,29 +5,27 @@ Every request makes one, and most read little of it: what can be derived is deri
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable
 from json import loads
-from types import MappingProxyType
-from typing import Final, Generic, NoReturn, TypeAlias, TypedDict, final
+from typing import TYPE_CHECKING, Final, Generic, NoReturn, TypedDict, cast, final
 
-from heaven_core._typing import T, override
+from heaven_core._typing import T_co, override
 from heaven_core.errors import BadRequest
-from heaven_core.http.cookies import parse_cookies
+from heaven_core.http.cookies import Cookies, parse_cookies
 from heaven_core.http.headers import Fields, Headers
 from heaven_core.http.http1 import check_request_head
 from heaven_core.http.negotiation import accepts, parse_media_type
 from heaven_core.http.query import Query
 from heaven_core.http.text_codec import decode_text
 from heaven_core.http.uri import decode_path, encode_path, find_host, make_url, split_target
+from heaven_core.message.params import NO_PARAMS, Params
 from heaven_core.message.request_body import BodyReader, BodyStream, Presence, check_announced, read_whole
+from heaven_core.schema.schema import Schema
 
-__all__ = ["NO_PARAMS", "BodyReader", "Origin", "Params", "Presence", "Request"]
+if TYPE_CHECKING:
+    from heaven_core.app.app import App
 
-
-Params: TypeAlias = Mapping[str, str | int]
-
-
-NO_PARAMS: Final[Params] = MappingProxyType({})
+__all__ = ["BodyReader", "Origin", "Presence", "Request"]
 
 
 _DEFAULT_LIMIT: Final = 16 * 1024 * 1024
@@ -62,14 +60,14 @@ _UNSET: Final = _Unset()
 
 
 @final
-class Request(Generic[T]):
-    """One request. `T` is what its route's schema expects: the type of `req.data`.
+class Request(Generic[T_co]):
+    """One request. `T_co` is what its route's schema expects: the type of `req.data`.
 
     - `method`: as sent; methods are case-sensitive (RFC 9110 §9.1);
     - `path`: below `root_path`, percent-decoded once as UTF-8, so that `%2F` is a slash; what routes are matched with;
     - `query_string`: after the `?`, as sent; `query` reads it;
     - `fields`: the header lines, names in lower case; `headers` reads them;
-    - `params`: what the route's pattern found: `params["name"]`, and `params["*"]` for the rest;
+    - `params`: what the route's pattern found: `params["name"]`, `params.int("id")`, and `params["*"]` for the rest;
     - `origin`: how and where it arrived; `scheme`, `http_version`, `root_path`, `server` and `client` read it. A driver
       may give a function that is called when somebody asks, since most handlers don't.
 
@@ -78,7 +76,7 @@ class Request(Generic[T]):
     """
 
     __slots__ = (
-        "_body", "_cookies", "_data", "_headers", "_json", "_origin", "_query", "_taken",
+        "_app", "_body", "_cookies", "_data", "_headers", "_json", "_origin", "_query", "_taken",
         "fields", "limit", "method", "params", "path", "presence", "query_string", "reader",
     )  # fmt: skip
 
@@ -102,11 +100,12 @@ class Request(Generic[T]):
         self.presence: Presence | None = None
         self._headers: Headers | None = None
         self._query: Query | None = None
-        self._cookies: dict[str, str] | None = None
+        self._cookies: Cookies | None = None
         self._body: bytes | None = None
         self._taken = False
         self._json: object = _UNSET
-        self._data: T | _Unset = _UNSET
+        self._data: object = _UNSET
+        self._app: App | None = None
 
     @staticmethod
     def from_wire(
@@ -186,8 +185,11 @@ class Request(Generic[T]):
         return self._query
 
     @property
-    def cookies(self) -> dict[str, str]:
-        """The cookies by name: the first of equal names, quotes removed, nothing decoded."""
+    def cookies(self) -> Cookies:
+        """The cookies by name: the first of equal names, quotes removed, nothing decoded.
+
+        `req.cookies["session"]` of one that the client did not send is a 400, `req.cookies.get("session")` is `None`.
+        """
         if self._cookies is None:
             self._cookies = parse_cookies(self.headers.get_all("cookie"))
         return self._cookies
@@ -268,17 +270,33 @@ class Request(Generic[T]):
         return self._json
 
     @property
-    def data(self) -> T:
+    def data(self) -> T_co:
         """What the schema of the route has made of the body. Raises `RuntimeError` where there is none."""
-        if isinstance(self._data, _Unset):
+        if self._data is _UNSET:
             raise RuntimeError(
                 "this request has no data: its route has no schema with expects=, or the body is not read yet"
             )
-        return self._data
+        # The schema decodes to what it expects, and a route takes only a handler of a Request of that.
+        return cast(T_co, self._data)
 
-    @data.setter
-    def data(self, value: T) -> None:
-        self._data = value
+    def decode_data(self, schema: Schema) -> None:
+        """Have `schema` make `data` of the body, if it expects something. Raises what `Schema.decode` does."""
+        if schema.expects is not None:
+            self._data = schema.decode(self.body, self.headers.get("Content-Type"))
+
+    @property
+    def app(self) -> App:
+        """The app that answers this request, with what it keeps for the whole process.
+
+        Raises `RuntimeError` for a request that no app was given.
+        """
+        if self._app is None:
+            raise RuntimeError("this request has no app: it was not given to App.respond()")
+        return self._app
+
+    @app.setter
+    def app(self, app: App) -> None:
+        self._app = app
 
     async def read_body(self, limit: int) -> None:
         """Read the whole body, for `body`, `text` and `json`. For drivers and hooks; a second time does nothing.

@@ -22,7 +22,7 @@ from heaven_core.http.negotiation import parse_media_type
 from heaven_core.http.uri import make_location
 from heaven_core.http.validators import Auto, Validators, make_etag, make_last_modified, validators_of
 from heaven_core.message.bodies import AnyIterable, FileSource, StreamSource
-from heaven_core.message.draft import Draft, Options
+from heaven_core.message.draft import JSON, Draft, Options
 from heaven_core.message.response_headers import ResponseHeaders
 from heaven_core.protocol.events import DeferredCall, When
 from heaven_core.protocol.needs import BinaryFile
@@ -118,6 +118,22 @@ class Response:
         draft = self._draft
         draft.check_open()
         draft.set_body(check_str("the markup of res.html()", markup), _HTML)
+
+    def json(self, value: object) -> None:
+        """Set the body to `value` as JSON: anything that JSON takes, a tuple, a dataclass or a lone text, too.
+
+        It is encoded after the after-hooks, which may still change it; what can't be written is a `TypeError` then,
+        with its path. Where a schema says what the route returns, it filters this as any other body.
+        """
+        draft = self._draft
+        draft.check_open()
+        draft.set_body(value, JSON)
+
+    def text(self, text: str) -> None:
+        """Set the body to `text`, as `text/plain; charset=utf-8`. Raises `TypeError` if it is no `str`."""
+        draft = self._draft
+        draft.check_open()
+        draft.set_body(check_str("the text of res.text()", text))
 
     def file(  # noqa: PLR0913  # what one may want to say of a file
         self,
@@ -507,10 +523,10 @@ def _what_instead(value: object) -> str:
     if isinstance(value, PathLike):
         return "use res.file() for a path"
     if isinstance(value, (tuple, set, frozenset)):
-        return "set a list"
+        return "set a list, or use res.json()"
     if isinstance(value, (int, float)):
-        return "set a str"
-    return "name its type in app.schema, or set a dict"
+        return "set a str, or use res.json()"
+    return "use res.json(), name its type as what the route returns (returns= or app.schema), or set a dict"
 
 
 def _status(value: object) -> int:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final, final
+from typing import Final, TypeVar, final, overload
 
 from heaven_core._typing import override
 from heaven_core.http.headers import field_name, find_value, find_values
 from heaven_core.message.draft import Draft
 
 __all__ = ["ResponseHeaders"]
+
+D = TypeVar("D")
 
 
 @final
@@ -24,7 +26,11 @@ class ResponseHeaders:
     def __init__(self, draft: Draft) -> None:
         self._draft: Final = draft
 
-    def get(self, name: str, default: str | None = None) -> str | None:
+    @overload
+    def get(self, name: str) -> str | None: ...
+    @overload
+    def get(self, name: str, default: D) -> str | D: ...
+    def get(self, name: str, default: object = None) -> object:
         """The value of the first line called `name`, else `default`."""
         value = find_value(self._draft.fields, name)
         return default if value is None else value
@@ -59,6 +65,16 @@ class ResponseHeaders:
         if value is None:
             raise KeyError(f"the response has no header {name}")
         return value
+
+    def __setitem__(self, name: str, value: str | int) -> None:
+        """Replace every line called `name`, as `set` does."""
+        self._draft.set_field(name, value)
+
+    def __delitem__(self, name: str) -> None:
+        """Take every line called `name` away. Raises `KeyError` where there is none, which `remove` does not."""
+        if name not in self:
+            raise KeyError(f"the response has no header {name}")
+        self.remove(name)
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and self.get(name) is not None

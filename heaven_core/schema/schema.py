@@ -83,11 +83,25 @@ class Schema:
         if self.returns is bytes and _is_bytes(value):
             return bytes(value)
         if self._codec is None or _is_text(value):
-            raise TypeError(f"{type(value).__name__} can't be filtered by the schema: it returns {self.returns!r}")
+            raise self._unfiltered(value)
+        return self._filtered(self._codec, value)
+
+    def _filtered(self, codec: Codec, value: object) -> bytes:
         try:
-            return encode_json(self._codec.filter(value))
+            return encode_json(codec.filter(value))
         except MismatchError as error:
             raise TypeError(f"{type(value).__name__} does not fit {self.returns!r}: {error}") from error
+
+    def _unfiltered(self, value: object) -> TypeError:
+        return TypeError(f"{type(value).__name__} can't be filtered by the schema: it returns {self.returns!r}")
+
+    def encode_json(self, value: object) -> bytes:
+        """`value` filtered and encoded as JSON, a lone text and `None`, too. Raises `TypeError` as `encode` does."""
+        if self._codec is None:
+            if self.returns is str and isinstance(value, str):
+                return encode_json(value)
+            raise self._unfiltered(value)
+        return self._filtered(self._codec, value)
 
     def encode_any(self, value: object) -> bytes:
         """`value` as JSON and not filtered: the body of a response that is not 2xx. Raises `TypeError`."""

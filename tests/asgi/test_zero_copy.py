@@ -126,7 +126,7 @@ def witness(tmp_path: Path) -> Witness:
     witness = Witness(tmp_path)
 
     def serve(req: Request, res: Response, ctx: Context) -> None:
-        res.file(str(req.params["name"]), within=tmp_path)
+        res.file(req.params.str("name"), within=tmp_path)
 
     def in_memory(req: Request, res: Response, ctx: Context) -> None:
         res.file(BytesIO(DATA))

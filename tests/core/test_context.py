@@ -8,6 +8,7 @@ from typing import cast
 
 import pytest
 
+from heaven_core import App
 from heaven_core.message.context import Context, Key, Store
 
 USER = Key[str]("user")
@@ -129,3 +130,17 @@ def test_any_other_key_is_refused() -> None:
 def test_a_key_shows_its_name() -> None:
     assert repr(USER) == "Key('user')"
     assert USER.name == "user"
+
+
+@pytest.mark.parametrize("kind", [Context, App])
+def test_what_is_needed_is_there_or_an_error_names_what_is(kind: type[Store]) -> None:
+    store = kind()
+    key = Key[int]("count")
+    with pytest.raises(KeyError, match=r"nothing is kept under Key\('count'\), nor under any other key"):
+        store.need(key)
+    store.keep(key, 3)
+    store.keep("nothing", None)
+    assert (store.need(key), store.need("nothing")) == (3, None)
+    with pytest.raises(KeyError, match="nothing is kept under 'count', only "):
+        store.need("count")
+    assert store.peek(key) == 3

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from heaven_core.errors import MissingValue
 from heaven_core.http.cookies import SameSite, cookie_identity, parse_cookies, set_cookie
 
 COOKIE_OCTETS = "".join(chr(c) for c in range(0x21, 0x7F) if chr(c) not in '",;\\')
@@ -283,3 +284,15 @@ def test_a_value_is_not_decoded(sent: str) -> None:
 def test_a_piece_without_a_name_is_passed_over(line: str) -> None:
     """RFC 6265bis §4.2.1: cookie-pair = cookie-name "=" cookie-value."""
     assert parse_cookies([line]) == {}
+
+
+def test_the_cookies_of_a_request_are_a_mapping_that_shows_no_value() -> None:
+    cookies = parse_cookies(["a=1; b=2"])
+    assert (cookies["a"], dict(cookies), len(cookies)) == ("1", {"a": "1", "b": "2"}, 2)
+    assert (cookies.get("x"), cookies.get("x", ""), "a" in cookies, "x" in cookies) == (None, "", True, False)
+    assert repr(cookies) == "Cookies(['a', 'b'])"
+
+
+def test_a_cookie_that_is_needed_and_missing_is_the_clients_mistake() -> None:
+    with pytest.raises(MissingValue, match="the request has no cookie session"):
+        parse_cookies(["a=1"])["session"]

@@ -9,6 +9,7 @@ import sys
 from collections import Counter, OrderedDict
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
+from types import MappingProxyType
 from typing import NamedTuple
 from uuid import UUID
 
@@ -18,6 +19,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from heaven_core._typing import override
+from heaven_core.http.cookies import parse_cookies
 from heaven_core.http.json_codec import _make_encoder, encode_json  # pyright: ignore[reportPrivateUsage]
 from heaven_core.http.text_codec import encode_text
 
@@ -284,3 +286,12 @@ def test_a_lone_surrogate_in_text_is_refused() -> None:
     """RFC 3629 §3."""
     with pytest.raises(TypeError, match=r"the text has the lone surrogate U\+D83D at index 2"):
         encode_text("ab\ud83d")
+
+
+def test_a_mapping_that_is_no_dict_is_an_object() -> None:
+    """Such as `req.params` and `req.cookies`."""
+    assert encode_json({"a": MappingProxyType({"b": (1,)}), "c": parse_cookies(["d=1"])}) == (
+        b'{"a":{"b":[1]},"c":{"d":"1"}}'
+    )
+    with pytest.raises(TypeError, match=r"\$\.a\.b is nan"):
+        encode_json({"a": MappingProxyType({"b": float("nan")})})

@@ -106,3 +106,30 @@ def test_any_bytes_are_read_as_the_standard_library_reads_them(data: bytes) -> N
     expected = parse_qsl(ascii_only.decode("ascii"), keep_blank_values=True, errors="replace")
     assert list(Query(ascii_only)) == expected
     assert len(Query(data)) == len([piece for piece in data.split(b"&") if piece])
+
+
+def test_a_default_takes_the_place_of_what_is_missing() -> None:
+    query = Query(b"q=a&empty=")
+    assert (query.get("q", ""), query.get("x", ""), query.get("empty", "b")) == ("a", "", "")
+    assert (query.str("q"), query.str("x", ""), query.str("x", None)) == ("a", "", None)
+
+
+def test_what_is_needed_and_missing_is_the_clients_mistake() -> None:
+    for read in (Query(b"a=1").str, Query(b"a=1").int):
+        with pytest.raises(MissingValue, match="the query has no field q"):
+            read("q")
+
+
+def test_a_number_is_read_from_its_digits() -> None:
+    query = Query(b"page=12&offset=-3")
+    assert (query.int("page"), query.int("offset"), query.int("page", 1)) == (12, -3, 12)
+    assert (query.int("x", 1), query.int("x", None)) == (1, None)
+
+
+@pytest.mark.parametrize("sent", [b"page=", b"page=x", b"page=1.5", b"page=%201", b"page=1_0", b"page=%D9%A3"])
+def test_what_is_no_number_is_the_clients_mistake_with_a_default_too(sent: bytes) -> None:
+    query = Query(sent)
+    with pytest.raises(BadRequest, match="the field page of the query is no integer: "):
+        query.int("page")
+    with pytest.raises(BadRequest, match="the field page of the query is no integer: "):
+        query.int("page", 1)

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Generator
+from types import NoneType
 from typing import TypeVar
 
 import pytest
 
+from heaven_core import App, Context, Response
 from heaven_core.errors import BadRequest, ClientDisconnected, ContentTooLarge, MissingValue
 from heaven_core.http.headers import Field
+from heaven_core.message.params import Params
 from heaven_core.message.request import Origin, Request
+from heaven_core.schema.schema import Schema
+from heaven_core.testing import Client
 
 R = TypeVar("R")
+JSON = [(b"content-type", b"application/json")]
 
 
 class Body:
@@ -155,7 +161,7 @@ def test_an_offer_is_chosen_by_what_the_client_accepts() -> None:
 
 def test_params_are_set_by_the_pipeline() -> None:
     request = get()
-    request.params = {"id": 7, "*": "rest"}
+    request.params = Params({"id": 7, "*": "rest"})
     assert request.params["*"] == "rest"
 
 
@@ -303,19 +309,45 @@ def test_a_body_that_is_no_json_is_the_clients_mistake(body: bytes, why: str) ->
 
 def test_data_is_what_the_schema_made() -> None:
     """`Request[int]` says its type; these lines also have to pass mypy and pyright."""
-    request: Request[int] = Request("POST", "/")
+    request: Request[int] = Request("POST", "/", fields=JSON, reader=Body(b"7"))
     with pytest.raises(RuntimeError, match="no schema with expects="):
         _ = request.data
-    request.data = 7
+    run(request.read_body(10))
+    request.decode_data(Schema(returns=int))
+    with pytest.raises(RuntimeError, match="no schema with expects="):
+        _ = request.data
+    request.decode_data(Schema(int))
     data: int = request.data
     assert data == 7
 
 
 def test_data_may_be_none() -> None:
-    request: Request[None] = Request("POST", "/")
-    request.data = None
+    request: Request[None] = Request("POST", "/", fields=JSON, reader=Body(b"null"))
+    run(request.read_body(10))
+    request.decode_data(Schema(NoneType))
     value: object = request.data
     assert json.dumps(value) == "null"
+
+
+def test_a_request_of_something_narrow_is_one_of_something_wider() -> None:
+    """A handler only reads it; this line also has to pass mypy and pyright."""
+    narrow: Request[bool] = Request("POST", "/")
+    wide: Request[int | str] = narrow
+    assert wide is narrow
+
+
+def test_the_app_is_the_one_that_answers() -> None:
+    with pytest.raises(RuntimeError, match="this request has no app"):
+        _ = Request("GET", "/").app
+    seen: list[App] = []
+
+    def handler(req: Request, res: Response, ctx: Context) -> None:
+        seen.append(req.app)
+
+    app = App()
+    app.GET("/", handler)
+    Client(app).get("/")
+    assert seen == [app]
 
 
 @pytest.mark.parametrize(("sent", "read"), [("1", "1.0"), ("1.0", "1.0"), ("1.1", "1.1"), ("2", "2")])

@@ -186,4 +186,4 @@ def test_a_route_is_found_if_some_pattern_matches_and_none_is_narrower(texts: li
     else:
         assert found is not None
         assert found.endpoint is max(matching, key=lambda pattern: pattern.breadth)
-        assert found.params == found.endpoint.match(path)
+        assert dict(found.params) == found.endpoint.match(path)

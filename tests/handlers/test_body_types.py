@@ -115,7 +115,7 @@ def test_reads_as_it_was_set() -> None:
         (frozenset({1}), "set a list"),
         (PurePath("/etc"), r"use res\.file\(\)"),
         (iter([b"a"]), r"use res\.stream\(\)"),
-        (object(), r"name its type in app\.schema, or set a dict"),
+        (object(), r"name its type as what the route returns .*or set a dict"),
     ],
     ids=lambda value: type(value).__name__,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from heaven_core import Headers, Response, ResponseHeaders
-from tests.handlers.kit import ask, loose
+from tests.handlers.kit import ask, given, loose
 
 SINGLE = [
     "Content-Type",
@@ -242,3 +242,41 @@ def test_a_refused_line_leaves_the_others_alone() -> None:
     with pytest.raises(ValueError, match="control character"):
         lines.add("Vary", "Accept\n")
     assert list(lines) == [("etag", '"1"'), ("vary", "Origin")]
+
+
+def test_a_line_is_set_by_its_name_in_place_of_all_of_that_name() -> None:
+    def act(res: Response) -> None:
+        res.headers = "X-A", "1"
+        res.headers = "X-A", "2"
+        res.headers["x-a"] = 3
+        res.headers["Vary"] = "Origin"
+        res.headers["Vary"] = "Cookie"
+
+    headers = ask(act).headers
+    assert headers.get_all("X-A") == ["3"]
+    assert headers.get_all("Vary") == ["Origin", "Cookie"]
+
+
+def test_a_line_that_can_not_be_sent_is_refused_by_its_name_too() -> None:
+    with pytest.raises(ValueError, match="the value of X-A"):
+        given(lambda res: res.headers.__setitem__("X-A", "a\nb"))
+
+
+def test_a_line_is_deleted_and_one_that_is_not_there_is_an_error() -> None:
+    def act(res: Response) -> None:
+        res.headers = "X-A", "1"
+        res.headers = "X-A", "2"
+        del res.headers["x-a"]
+        assert "X-A" not in res.headers
+        with pytest.raises(KeyError, match="the response has no header x-a"):
+            del res.headers["x-a"]
+        res.headers.remove("x-a")
+
+    given(act)
+
+
+def test_a_default_takes_the_place_of_a_line_that_is_not_there() -> None:
+    headers = given(lambda res: res.headers.set("X-A", "1")).headers
+    assert (headers.get("X-A", ""), headers.get("X-B", ""), headers.get("X-B"), headers.get("X-B", 0)) == (
+        "1", "", None, 0,
+    )  # fmt: skip

@@ -14,8 +14,8 @@ from tests.handlers.kit import ask, given, loose
 
 SPECIFIED = {
     "abort", "body", "cache", "check", "close", "content_type", "cookie", "defer", "delete_cookie", "disposition",
-    "error", "etag", "file", "fresh", "headers", "html", "http", "last_modified", "max_ranges", "outcome", "ranges",
-    "redirect", "status", "stream", "vary",
+    "error", "etag", "file", "fresh", "headers", "html", "http", "json", "last_modified", "max_ranges", "outcome",
+    "ranges", "redirect", "status", "stream", "text", "vary",
 }  # fmt: skip
 
 

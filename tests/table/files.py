@@ -165,7 +165,7 @@ def name_too_long(req: Request, res: Response, ctx: Context) -> None:
 
 async def confined(req: Request, res: Response, ctx: Context) -> None:
     """`within=`: whatever the client asks for, it stays inside."""
-    res.file(req.params["*"] if isinstance(req.params["*"], str) else "", within=f"{root_of(ctx)}/pages")
+    res.file(req.params.str("*"), within=f"{root_of(ctx)}/pages")
 
 
 for _name, _target in {

@@ -38,6 +38,8 @@ def create(req: Request[NewUser], res: Response, ctx: Context) -> None:
     assert_type(req.data, NewUser)
     ctx.keep(USER, req.data)
     assert_type(ctx.peek(USER), NewUser | None)
+    assert_type(ctx.need(USER), NewUser)
+    assert_type(ctx.need("user"), object)
 
 
 def bare_request_holds_an_object(req: Request, res: Response, ctx: Context) -> None:
@@ -50,7 +52,32 @@ def getters_give_what_was_set(req: Request, res: Response, ctx: Context) -> None
     assert_type(ctx.anything, object)
     assert_type(req.query["q"], str)
     assert_type(req.headers.get("host"), str | None)
+    assert_type(req.headers.get("host", ""), str)
+    assert_type(req.query.get("q"), str | None)
+    assert_type(req.query.get("q", ""), str)
+    assert_type(req.query.str("q"), str)
+    assert_type(req.query.str("q", None), str | None)
+    assert_type(req.query.int("page"), int)
+    assert_type(req.query.int("page", 1), int)
+    assert_type(req.query.int("page", None), int | None)
+    assert_type(req.params["id"], str | int)
+    assert_type(req.params.int("id"), int)
+    assert_type(req.params.str("name"), str)
     assert_type(req.cookies["a"], str)
+    assert_type(req.cookies.get("a"), str | None)
+    assert_type(req.app, App)
+    assert_type(res.headers["x-a"], str)
+    assert_type(res.headers.get("x-a"), str | None)
+    assert_type(res.headers.get("x-a", ""), str)
+    assert_type(res.content_type, str | None)
+
+
+def bodies_by_name(req: Request, res: Response, ctx: Context) -> None:
+    res.headers["X-Count"] = 3
+    del res.headers["X-Count"]
+    res.json((1, 2))
+    res.text("hello")
+    res.content_type = "text/css"
 
 
 def refuse(res: Response) -> NoReturn:

@@ -16,6 +16,19 @@ def wrong_values(req: Request, res: Response, ctx: Context) -> None:
     res.headers = "X-Powered-By", b"Heaven"  # type: ignore[assignment]
     res.close = "yes"  # type: ignore[assignment]
     res.nothing = 1  # type: ignore[attr-defined]
+    res.headers["X-Powered-By"] = b"Heaven"  # type: ignore[assignment]
+    res.content_type = 3  # type: ignore[assignment]
+    res.text(b"hello")  # type: ignore[arg-type]
+
+
+def wrong_getters(req: Request, res: Response, ctx: Context) -> None:
+    req.headers.get("host").upper()  # type: ignore[union-attr]
+    req.query.get("q").upper()  # type: ignore[union-attr]
+    req.query.int("page", None).bit_length()  # type: ignore[union-attr]
+    req.params.int("id").upper()  # type: ignore[attr-defined]
+    req.params["id"].upper()  # type: ignore[union-attr]
+    req.cookies["a"] = "b"  # type: ignore[index]
+    req.app = None  # type: ignore[assignment]
 
 
 def wrong_arguments(req: Request, res: Response, ctx: Context) -> None:
@@ -29,12 +42,14 @@ def wrong_arguments(req: Request, res: Response, ctx: Context) -> None:
 
 def wrong_data(req: Request[int], res: Response, ctx: Context) -> None:
     name: str = req.data  # type: ignore[assignment]
+    req.data = 3  # type: ignore[misc]
     res.body = name
 
 
 def untyped_context(req: Request, res: Response, ctx: Context) -> None:
     ctx.count.bit_length()  # type: ignore[attr-defined]
     ctx.keep(COUNT, "three")  # type: ignore[misc]
+    ctx.need(COUNT).upper()  # type: ignore[attr-defined]
 
 
 async def a_body_that_nobody_awaits(req: Request) -> None:
