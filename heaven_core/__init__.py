@@ -1,9 +1,11 @@
 """HTTP responses as a typed core without I/O. See README.md and docs/."""
 
 from heaven_core.app.app import App
+from heaven_core.app.around import AroundHook
 from heaven_core.app.cors import cors
 from heaven_core.app.hooks import Hook
-from heaven_core.app.routes import Handler
+from heaven_core.app.route_method import RouteDecorator, RouteHandler, RouteMethod, UntypedRouteDecorator
+from heaven_core.app.routes import Handler, Route
 from heaven_core.app.static_files import HEX_HASHED, VITE_HASHED
 from heaven_core.errors import (
     Abort,
@@ -71,6 +73,7 @@ __all__ = [
     "Abort",
     "AnyIterable",
     "App",
+    "AroundHook",
     "BadRequest",
     "BinaryFile",
     "BodyReader",
@@ -118,11 +121,16 @@ __all__ = [
     "Response",
     "ResponseHeaders",
     "ResponseStarted",
+    "Route",
+    "RouteDecorator",
+    "RouteHandler",
+    "RouteMethod",
     "Runtime",
     "ServerSentEvent",
     "Start",
     "UnprocessableContent",
     "UnsupportedMediaType",
+    "UntypedRouteDecorator",
     "UseFile",
     "When",
     "cors",

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
-from inspect import iscoroutinefunction
 from os import PathLike
-from typing import Final, Never, NoReturn, TypeAlias, TypeVar, cast, final
+from typing import Final, Never, NoReturn, TypeAlias, TypeVar, final
 
-from heaven_core._checks import check_bool, check_int, is_awaitable
-from heaven_core._typing import T
+from heaven_core._checks import check_bool, check_int, check_str, is_awaitable
+from heaven_core.app.around import AroundHook, check_around_hook
 from heaven_core.app.dispatch import InThread, respond
 from heaven_core.app.given import check_callable, check_generator_decorated
-from heaven_core.app.hooks import Hook, Step
+from heaven_core.app.hooks import AroundStep, Hook, Step
 from heaven_core.app.observers import Observer, Observers
-from heaven_core.app.router import Pattern
-from heaven_core.app.routes import Endpoint, ErrorKey, Handler, Registry, Schemas
+from heaven_core.app.page_table import ErrorKey
+from heaven_core.app.patterns import Pattern
+from heaven_core.app.route_method import RouteMethod
+from heaven_core.app.routes import Endpoint, Handler, Registry, Route, Schemas
 from heaven_core.app.static_files import Directory
-from heaven_core.message.context import Context, Store
+from heaven_core.message.context import Store
 from heaven_core.message.draft import Draft
 from heaven_core.message.request import Request
 from heaven_core.message.response import Response, draft_of
@@ -28,8 +29,6 @@ __all__ = ["App", "Lifespan", "OnError"]
 
 OnError: TypeAlias = Callable[[BaseException, str], object]
 Lifespan: TypeAlias = Callable[["App"], AbstractAsyncContextManager[object] | AbstractContextManager[object]]
-
-_ERROR_PAGES: Final = frozenset({400, 404, 405, 413, 415, 422, 500})
 
 
 @final
@@ -43,10 +42,12 @@ class App(Store):
     - `debug`: show tracebacks to clients.
     - `defer_runner`: who runs deferred calls in place of the adapter.
 
-    `keep`, `peek` and `unkeep` hold process-wide state, as a `Context` does for one request.
+    `keep`, `peek`, `need` and `unkeep` hold process-wide state, as a `Context` does for one request.
+
+    `app.GET(path, handler)` and its like register routes, by a call or as a decorator: see `RouteMethod`.
     """
 
-    __slots__ = ("registry", "debug", "defer_runner", "lifespan", "observers", "on_error")
+    __slots__ = ("debug", "defer_runner", "lifespan", "observers", "on_error", "registry")
 
     def __init__(
         self,
@@ -79,36 +80,40 @@ class App(Store):
         """Register what a route takes and gives: `app.schema.POST("/users", expects=NewUser, returns=User)`."""
         return self.registry.schemas
 
-    def GET(self, path: str, handler: RouteHandler[T], *, thread: bool = False) -> None:
-        """Answer GET, and HEAD where it has no handler of its own, for paths that match the pattern `path`.
+    @property
+    def GET(self) -> RouteMethod:
+        """Answer GET, and HEAD where that has no route of its own."""
+        return RouteMethod("GET", self.registry)
 
-        `thread=True` runs a `def` handler in a worker thread. Raises `ValueError` for a malformed or duplicate pattern.
-        """
-        self._route("GET", path, handler, False, thread)
+    @property
+    def POST(self) -> RouteMethod:
+        """Answer POST."""
+        return RouteMethod("POST", self.registry)
 
-    def POST(self, path: str, handler: RouteHandler[T], *, stream: bool = False, thread: bool = False) -> None:
-        """Answer POST. `stream=True` leaves the body unread: the handler takes it from `req.stream()`."""
-        self._route("POST", path, handler, stream, thread)
+    @property
+    def PUT(self) -> RouteMethod:
+        """Answer PUT."""
+        return RouteMethod("PUT", self.registry)
 
-    def PUT(self, path: str, handler: RouteHandler[T], *, stream: bool = False, thread: bool = False) -> None:
-        """Answer PUT; see `POST`."""
-        self._route("PUT", path, handler, stream, thread)
+    @property
+    def PATCH(self) -> RouteMethod:
+        """Answer PATCH."""
+        return RouteMethod("PATCH", self.registry)
 
-    def PATCH(self, path: str, handler: RouteHandler[T], *, stream: bool = False, thread: bool = False) -> None:
-        """Answer PATCH; see `POST`."""
-        self._route("PATCH", path, handler, stream, thread)
+    @property
+    def DELETE(self) -> RouteMethod:
+        """Answer DELETE."""
+        return RouteMethod("DELETE", self.registry)
 
-    def DELETE(self, path: str, handler: RouteHandler[T], *, stream: bool = False, thread: bool = False) -> None:
-        """Answer DELETE; see `POST`."""
-        self._route("DELETE", path, handler, stream, thread)
+    @property
+    def OPTIONS(self) -> RouteMethod:
+        """Answer OPTIONS. Without a route of its own it is 204 with Allow."""
+        return RouteMethod("OPTIONS", self.registry)
 
-    def OPTIONS(self, path: str, handler: RouteHandler[T], *, stream: bool = False, thread: bool = False) -> None:
-        """Answer OPTIONS. Without a handler it is 204 with Allow."""
-        self._route("OPTIONS", path, handler, stream, thread)
-
-    def HEAD(self, path: str, handler: RouteHandler[T], *, thread: bool = False) -> None:
+    @property
+    def HEAD(self) -> RouteMethod:
         """Answer HEAD otherwise than by the GET route without its body."""
-        self._route("HEAD", path, handler, False, thread)
+        return RouteMethod("HEAD", self.registry)
 
     def files(
         self,
@@ -147,7 +152,36 @@ class App(Store):
             directory, index=index, fallback=fallback, cache_control=cache_control, hashed=hashed,
             precompressed=precompressed, hidden=hidden, listing=listing, version=version,
         )  # fmt: skip
-        self.registry.add(Endpoint("GET", Pattern.parse(path), served.serve, False, False))
+        self.registry.add(Endpoint("GET", Pattern.parse(path), served.serve, self.registry.max_body_size))
+
+    @property
+    def routes(self) -> tuple[Route, ...]:
+        """The routes in the order of their registration, for those who describe the app: OpenAPI and the like."""
+        return self.registry.routes
+
+    def include(self, prefix: str, other: App) -> None:
+        """Take the routes, hooks, error pages and schemas of `other` in, below `prefix`: "/api", "/teams/:team".
+
+        A route for `/x` there is one for `/api/x` here, and what `other` has for every path is for those below
+        `prefix`. The error pages of `other` answer for these paths before the ones of this app. All are taken as they
+        are now: a later registration in `other` raises. What belongs to a process (lifespan, `on_error` and the like)
+        this app has alone. Raises `ValueError` for a prefix that is none, for a route that is there already, and where
+        `other` has what would be lost; `TypeError` for what is no app.
+        """
+        _check_included(self, other)
+        self.registry.include(_check_prefix(prefix), other.registry)
+
+    def around(self, pattern: str, hook: AroundHook, methods: Iterable[str] | None = None) -> None:
+        """Run `hook` round all other hooks, the handler and the error page: for what is to be on every answer.
+
+        It is a generator function of `(req, res, ctx)` with one `yield`, async or not, or a function that gives a
+        context manager. What stands before the `yield` runs before all before-hooks, from the broadest pattern to the
+        narrowest; what stands after it runs when the answer is made, also that to an abort or a failure, and may still
+        change it. What it raises then is a failure as of an after-hook. Where the request is cancelled there is no
+        answer: the cancellation comes out of the `yield`. Raises `TypeError`, `ValueError`; see `before`.
+        """
+        self.registry.changed()
+        self.registry.hooks.add_around(AroundStep(Pattern.parse(pattern), check_around_hook(hook), methods))
 
     def before(self, pattern: str, hook: Hook, methods: Iterable[str] | None = None, body: bool = False) -> None:
         """Run `hook` before the handlers of all paths that match, from the broadest pattern to the narrowest.
@@ -155,27 +189,25 @@ class App(Store):
         `methods` limits it to these; `body=True` has the request's body read before it. Hooks also run for the paths
         that no route has. Raises `ValueError`.
         """
-        self.registry.hooks.add_before(Step(Pattern.parse(pattern), _takes_three(hook, "a hook"), methods, body))
         self.registry.changed()
+        self.registry.hooks.add_before(Step(Pattern.parse(pattern), _takes_three(hook, "a hook"), methods, body))
 
     def after(self, pattern: str, hook: Hook, methods: Iterable[str] | None = None) -> None:
         """Run `hook` after the handlers, from the narrowest pattern to the broadest. See `before`.
 
         It does not run after an abort, nor after a failure.
         """
-        self.registry.hooks.add_after(Step(Pattern.parse(pattern), _takes_three(hook, "a hook"), methods, False))
         self.registry.changed()
+        self.registry.hooks.add_after(Step(Pattern.parse(pattern), _takes_three(hook, "a hook"), methods, False))
 
     def errors(self, key: ErrorKey, handler: Handler) -> None:
-        """Let `handler` make the page for a status (400, 404, 405, 413, 415, 422, 500) or for a class of exceptions.
+        """Let `handler` make the page for a status from 400 to 599, or for a class of exceptions.
 
         The status is set, what the failing handler had set is gone, and `res.error` is what was raised. An exception
         whose page has a status below 500 counts as handled and is not reported.
         """
-        _check_error_key(key)
-        if key in self.registry.error_handlers:
-            raise ValueError(f"app.errors({key!r}) has a handler already")
-        self.registry.error_handlers[key] = _takes_three(handler, "an error handler")
+        self.registry.check_open()
+        self.registry.pages.add(key, _takes_three(handler, "an error page"))
 
     def on_event(self, observer: Observer) -> None:
         """Have `observer(req, what)` told of each event of each response when it has gone out, and of its outcome.
@@ -184,6 +216,7 @@ class App(Store):
         up. It is called where the response is sent, so it must not block, and what it raises is reported. Raises
         `TypeError`.
         """
+        self.registry.check_open()
         self.observers.add(observer)
 
     # For drivers
@@ -240,26 +273,35 @@ class App(Store):
                 runtime.log(broken, "on_error")
         runtime.log(error, where)
 
-    def _route(self, method: str, path: str, handler: RouteHandler[T], stream: bool, thread: bool) -> None:
-        _takes_three(handler, "a handler")
-        if thread and iscoroutinefunction(handler):
-            raise ValueError(f"thread=True is for a def handler, and {handler!r} is async")
-        # One table holds handlers of different Request[T]: the schema of the same route makes the data that a handler
-        # is given, and T says what that is.
-        self.registry.add(Endpoint(method, Pattern.parse(path), cast(Handler, handler), stream, thread))
-
-
-RouteHandler: TypeAlias = Callable[[Request[T], Response, Context], Awaitable[None] | None]
 
 _F = TypeVar("_F")
 
 
-def _check_error_key(key: object) -> None:
-    if isinstance(key, type) and not issubclass(key, Exception):
-        raise TypeError(f"app.errors() takes a subclass of Exception, not {key!r}")
-    if isinstance(key, bool) or not (key in _ERROR_PAGES or isinstance(key, type)):
-        raise ValueError(f"app.errors() takes one of {sorted(_ERROR_PAGES)} or a class of exceptions, not {key!r}")
-
-
 def _takes_three(func: _F, what: str) -> _F:
     return check_callable(func, what, "req", "res", "ctx")
+
+
+def _check_prefix(prefix: object) -> str:
+    text = check_str("the prefix of app.include()", prefix)
+    if text in ("", "/"):
+        return ""
+    if text.endswith("/") or "*" in text:
+        raise ValueError(f"the prefix of app.include() is a pattern without a slash or * at its end, not {text!r}")
+    return Pattern.parse(text).text
+
+
+def _check_included(app: App, other: object) -> None:
+    if not isinstance(other, App):
+        raise TypeError(f"app.include() takes a prefix and another heaven_core.App, not {type(other).__name__}")
+    if other is app:
+        raise ValueError("an app can't include itself")
+    lost = {
+        "lifespan=": other.lifespan is not None,
+        "on_error=": other.on_error is not None,
+        "defer_runner=": other.defer_runner is not None,
+        "debug=": other.debug,
+        "observers": other.observers.any,
+    }
+    given = [name for name, is_given in lost.items() if is_given]
+    if given:
+        raise ValueError(f"an app that is included has no process of its own: give {', '.join(given)} to the outer app")

@@ -10,9 +10,10 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TypeAlias
 
+from heaven_core.app.around import enter, leave
 from heaven_core.app.callbacks import beside_abort, failure_of, is_only, settle, split_exceptions
 from heaven_core.app.error_pages import refuse
-from heaven_core.app.hooks import Plan, Step
+from heaven_core.app.hooks import AroundStep, Plan, Step
 from heaven_core.app.routes import Registry
 from heaven_core.errors import ClientDisconnected, ClientError, HandlerTimeout, MethodNotAllowed, NotFound
 from heaven_core.message.context import Context
@@ -33,13 +34,15 @@ async def respond(  # noqa: C901, PLR0912, PLR0915  # one coroutine a request: e
     draft: Draft,
     runtime: Runtime,
     in_thread: InThread | None = None,
+    inside: Context | None = None,
 ) -> None:
     """Run hooks and handler; afterwards `draft` says what is to go out.
 
     Never raises an `Exception`. A cancellation of the request, and every other `BaseException` but an abort, passes
     through; the driver then still has to close what the draft holds, by `Machine.disconnected()` and `start()`.
+    `inside` is the context where the around-hooks have been entered.
     """
-    context = Context()
+    context = Context() if inside is None else inside
     response = Response(draft)
     draft.request = request
     method = request.method
@@ -57,8 +60,11 @@ async def respond(  # noqa: C901, PLR0912, PLR0915  # one coroutine a request: e
         if not plan.certain:
             plan = plan.for_path(request.path)
         draft.schema = endpoint.schema
+    if plan.around and inside is None:
+        await _respond_around(plan.around, registry, request, draft, runtime, in_thread, context)
+        return
     if request.reader is not None:
-        request.limit = registry.max_body_size
+        request.limit = registry.max_body_size if endpoint is None else endpoint.max_body_size
     after = plan.after
     elsewhere = runtime.on_loop is not None
     try:
@@ -100,6 +106,46 @@ async def respond(  # noqa: C901, PLR0912, PLR0915  # one coroutine a request: e
             draft.encode()
     except BaseException as error:
         await _recover(error, registry, request, response, context, runtime, after)
+
+
+async def _respond_around(
+    steps: tuple[AroundStep, ...],
+    registry: Registry,
+    request: Request[object],
+    draft: Draft,
+    runtime: Runtime,
+    in_thread: InThread | None,
+    context: Context,
+) -> None:
+    """Respond inside these around-hooks. What they do afterwards is done to every answer, whatever it says."""
+    if not steps:
+        await respond(registry, request, draft, runtime, in_thread, context)
+        return
+    response = Response(draft)
+    try:
+        manager = await enter(steps[0].hook, request, response, context, runtime)
+    except BaseException as error:
+        await _recover(error, registry, request, response, context, runtime, ())
+        return
+    draft.mark()
+    try:
+        if draft.is_open:  # an abort that the hook has swallowed has decided
+            await _respond_around(steps[1:], registry, request, draft, runtime, in_thread, context)
+    except BaseException as error:  # nothing will be answered
+        try:
+            await leave(manager, error, runtime)
+        except Exception as raised:
+            draft.report_error(raised, f"an around-hook of {request.method} {request.path!r}", runtime)
+        raise
+    before = draft.reopen()
+    try:
+        await leave(manager, None, runtime)
+        draft.reclose(before)
+        if draft.is_open:
+            draft.encode()
+    except BaseException as error:
+        await _recover(error, registry, request, response, context, runtime, ())
+        draft.reclose(before)
 
 
 async def time_out(

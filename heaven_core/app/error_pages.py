@@ -6,7 +6,8 @@ from typing import Final
 
 from heaven_core._checks import check_int
 from heaven_core.app.callbacks import beside_abort, failure_of, settle
-from heaven_core.app.routes import Handler, Registry
+from heaven_core.app.hooks import Hook
+from heaven_core.app.routes import Registry
 from heaven_core.errors import ClientError, HandlerTimeout, MethodNotAllowed, UnprocessableContent
 from heaven_core.http.reason_phrases import REASON_PHRASES
 from heaven_core.message.context import Context
@@ -48,7 +49,7 @@ async def refuse(
         error = broken
         status = 500
         draft.fail(error, runtime.describe)
-    handler = registry.error_handler(error, status)
+    handler = registry.pages.find(error, status, request.path)
     if handler is not None:
         await _run(handler, request, response, context, runtime, where)
         if draft.status < 500:
@@ -58,7 +59,7 @@ async def refuse(
 
 
 async def _run(
-    handler: Handler,
+    handler: Hook,
     request: Request[object],
     response: Response,
     context: Context,

@@ -88,6 +88,10 @@ class Pattern:
                 names.add(segment.text)
         return cls(text, segments)
 
+    def below(self, prefix: str) -> Pattern:
+        """The same pattern below a prefix. Raises `ValueError` where both have a parameter of the same name."""
+        return Pattern.parse(prefix + (self.text if self.segments else "/*"))
+
     def match(self, path: str) -> dict[str, str | int] | None:
         """The parameters if `path` matches, else `None`."""
         found = self._expression.fullmatch(path)

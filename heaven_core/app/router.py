@@ -107,21 +107,24 @@ class Router(Generic[E]):
         self._registered: Final[dict[tuple[str, str], Pattern]] = {}
 
     def add(self, method: str, pattern: Pattern, endpoint: E) -> None:
-        """Register a route. Raises `ValueError` for a second one of the method that matches the same paths."""
+        """Register a route. Raises `ValueError` as `check` does."""
+        self.check(method, pattern)
+        shape = pattern.shape
+        self._registered[method, shape] = pattern
+        self._tables.setdefault(method, _Table()).put(pattern, endpoint)
+        if method == "GET" and ("HEAD", shape) not in self._registered:
+            self._tables.setdefault("HEAD", _Table()).put(pattern, endpoint)
+
+    def check(self, method: str, pattern: Pattern) -> None:
+        """Raise `ValueError` for a second route of the method that matches the same paths."""
         if not pattern.segments:
             raise ValueError("the pattern '*' is for hooks; the route for every path is '/*'")
-        shape = pattern.shape
-        key = (method, shape)
-        known = self._registered.get(key)
+        known = self._registered.get((method, pattern.shape))
         if known is not None:
             raise ValueError(
                 f"{method} {pattern.text} is already registered"
                 + (f" as {known.text}: the two match the same paths" if known.text != pattern.text else "")
             )
-        self._registered[key] = pattern
-        self._tables.setdefault(method, _Table()).put(pattern, endpoint)
-        if method == "GET" and ("HEAD", shape) not in self._registered:
-            self._tables.setdefault("HEAD", _Table()).put(pattern, endpoint)
 
     def find(self, method: str, path: str) -> Match[E] | None:
         """The route for `method` and `path` (percent-decoded), else `None`."""

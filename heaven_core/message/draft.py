@@ -75,6 +75,9 @@ _DEFAULTS: Final = Options()
 _Mark: TypeAlias = tuple[list[Field], int, Options]
 _NOTHING_SET: Final[_Mark] = (NO_FIELDS, 0, _DEFAULTS)
 
+# What was there when an around-hook went on: why a change was refused, if it was, the status, and the header lines.
+_Reopened: TypeAlias = tuple[str | None, int, list[Field]]
+
 
 @final
 class Draft:
@@ -357,6 +360,24 @@ class Draft:
         self._shared = True
         self._mark = (self.fields, 0 if self.deferred is None else len(self.deferred), self.options)
 
+    def reopen(self) -> _Reopened:
+        """Let an around-hook change what is decided, also what an abort has sealed. Afterwards call `reclose`."""
+        before = (self.refusal, self.status, self.fields.copy())
+        if self.refusal is None:
+            self.encoded = None  # the object that is the body may be changed
+        self.refusal = None
+        return before
+
+    def reclose(self, before: _Reopened) -> None:
+        """The around-hook has finished. What it has set stays, like what a before-hook has, whatever fails later."""
+        refusal, status, fields = before
+        if self.refusal is None:
+            self.refusal = refusal
+        if self.status != status:
+            self.encoded = None  # the schema may have to filter it now
+        marked, deferred, options = self._mark
+        self._mark = (_with_changes(marked, fields, self.fields), deferred, options)
+
     def roll_back(self, status: int, text: str) -> None:
         """Forget what was set since the last before-hook that finished, then `become`.
 
@@ -404,6 +425,19 @@ class Draft:
         if self.deferred is None:
             return ()
         return [call for call in self.deferred if call.when == "always" or call.when == kind]
+
+
+def _with_changes(marked: list[Field], before: list[Field], after: list[Field]) -> list[Field]:
+    """The marked lines with what has changed between the other two: lines added, replaced, or taken away."""
+    changed = marked
+    for name in dict.fromkeys([line[0] for line in (*before, *after)]):
+        old = [line for line in before if line[0] == name]
+        new = [line for line in after if line[0] == name]
+        if new[: len(old)] == old and not is_single(name):
+            changed = changed + new[len(old) :]
+        elif new != old:
+            changed = [line for line in changed if line[0] != name] + new
+    return changed
 
 
 def _may_not_be_utf8(content_type: bytes) -> bool:

@@ -10,6 +10,7 @@ import pytest
 
 from heaven_core import App, Context, Request, Response, Runtime
 from heaven_core.testing import Client, Clock
+from tests.handlers.kit import loose
 
 
 def nothing(req: Request, res: Response, ctx: Context) -> None:
@@ -50,10 +51,16 @@ def test_a_negative_limit_is_refused() -> None:
         App(max_body_size=-1)
 
 
-@pytest.mark.parametrize("key", [418, 200, True, "404"])
-def test_an_error_page_for_another_status_is_refused(key: int) -> None:
-    with pytest.raises(ValueError, match=r"app\.errors\(\) takes one of"):
+@pytest.mark.parametrize("key", [200, 399, 600])
+def test_an_error_page_for_what_is_no_error_is_refused(key: int) -> None:
+    with pytest.raises(ValueError, match=r"app\.errors\(\) takes a status from 400 to 599, not"):
         App().errors(key, nothing)
+
+
+@pytest.mark.parametrize("key", [True, "404", None])
+def test_an_error_page_for_what_is_no_status_is_refused(key: object) -> None:
+    with pytest.raises(TypeError, match=r"app\.errors\(\) takes a status or a class of exceptions, not"):
+        loose(App().errors)(key, nothing)
 
 
 def test_an_error_page_for_what_is_no_exception_is_refused() -> None:

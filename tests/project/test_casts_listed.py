@@ -14,7 +14,7 @@ PATHS = sorted(ROOT.glob("heaven_core/**/*.py"))
 CASTS: dict[str, int] = {
     "protocol/events.py": 1,  # a deferred call is given the app, whose type `Response.defer` has checked
     "message/request.py": 1,  # what a schema has decoded: the route takes only a handler of a Request of that
-    "app/app.py": 1,  # one table holds the handlers of every Request[T]; a route's schema is what makes T true
+    "app/route_method.py": 1,  # one table holds the handlers of every Request[T]; a route's schema is what makes T true
 }
 ANYS: dict[str, int] = {}
 COMMENTS: dict[str, int] = {}

@@ -44,7 +44,9 @@ ALLOWED = frozenset(
 )
 ONLY_NAMES = {
     "codecs": frozenset({"getincrementalencoder"}),
-    "contextlib": frozenset({"AbstractAsyncContextManager", "AbstractContextManager"}),
+    "contextlib": frozenset(
+        {"AbstractAsyncContextManager", "AbstractContextManager", "asynccontextmanager", "contextmanager"}
+    ),
     "os": frozenset({"PathLike", "fspath"}),
 }
 ONLY_FOR_TYPES = frozenset({"typing_extensions"})

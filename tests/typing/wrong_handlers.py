@@ -67,7 +67,7 @@ def other_arguments(req: Request, res: Response, ctx: int) -> None:
 app = App()
 app.GET("/", two_arguments)  # type: ignore[arg-type]
 app.GET("/", other_arguments)  # type: ignore[arg-type]
-app.GET(r"/", "hello")  # type: ignore[arg-type]
+app.GET(r"/", "hello")  # type: ignore[call-overload]
 app.before("/*", two_arguments)  # type: ignore[arg-type]
 app.errors("404", two_arguments)  # type: ignore[arg-type]
 # A server calls an adapter. That the app answers a call, too, with what to do instead, hides no mistake from a checker.
