@@ -17,8 +17,7 @@ app.GET("/text", bodies.text)
 app.GET("/hello/:name", bodies.hello)
 app.GET("/visit", bodies.visit)
 
-app.schema.POST("/orders", expects=orders.Order, returns=orders.Receipt)
-app.POST("/orders", orders.order)
+app.POST("/orders", orders.order, expects=orders.Order, returns=orders.Receipt)
 
 app.GET("/samples/*", files.sample)
 app.GET("/download", files.download)

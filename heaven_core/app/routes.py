@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from typing import Final, TypeAlias, final
+from typing import Final, Never, TypeAlias, final
 
 from heaven_core._record import Record
 from heaven_core.app.callbacks import is_async
@@ -16,7 +16,7 @@ from heaven_core.message.request import Request
 from heaven_core.message.response import Response
 from heaven_core.schema.schema import Schema
 
-__all__ = ["Endpoint", "Handler", "Registry", "Route", "Schemas"]
+__all__ = ["AnyHandler", "Endpoint", "Handler", "Registry", "Route", "Schemas"]
 
 
 @final
@@ -77,6 +77,8 @@ class Schemas:
 
 
 Handler: TypeAlias = Callable[[Request[object], Response, Context], object]
+AnyHandler: TypeAlias = Callable[[Request[Never], Response, Context], object]
+"""A handler of whatever `Request[T]`: it can be looked at, and called only by who knows what `T` is."""
 
 
 @final
@@ -89,10 +91,10 @@ class Route(Record):
     __slots__ = ("method", "pattern", "handler", "expects", "returns")
     __match_args__ = ("method", "pattern", "handler", "expects", "returns")
 
-    def __init__(self, method: str, pattern: str, handler: Handler, expects: object, returns: object) -> None:
+    def __init__(self, method: str, pattern: str, handler: AnyHandler, expects: object, returns: object) -> None:
         self.method: Final = method
         self.pattern: Final = pattern
-        self.handler: Final = handler
+        self.handler: Final[AnyHandler] = handler
         self.expects: Final = expects
         self.returns: Final = returns
 

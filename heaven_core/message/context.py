@@ -68,7 +68,7 @@ class Store:
     def need(self, key: str | Key[V]) -> object:
         """What is kept under `key`. Raises `KeyError` if nothing is."""
         if self._kept is None or key not in self._kept:
-            raise KeyError(f"nothing is kept under {key!r}, {_inventory(self._kept)}")
+            raise _nothing_under(key, self._kept)
         return self._kept[key]
 
     @overload
@@ -77,10 +77,9 @@ class Store:
     def unkeep(self, key: Key[V]) -> V: ...
     def unkeep(self, key: str | Key[V]) -> object:
         """Take away what is kept under `key`, and return it. Raises `KeyError` if nothing is."""
-        value = self.need(key)
-        if self._kept is not None:
-            del self._kept[key]
-        return value
+        if self._kept is None or key not in self._kept:
+            raise _nothing_under(key, self._kept)
+        return self._kept.pop(key)
 
 
 @final
@@ -105,6 +104,10 @@ def _missing(name: str, kept: dict[object, object] | None) -> NoReturn:
     if any(isinstance(key, Key) and key.name == name for key in kept or ()):
         hint = ": what a Key keeps is read by ctx.peek(key)"
     raise AttributeError(f"nothing is kept as {name!r}, {_inventory(kept)}{hint}")
+
+
+def _nothing_under(key: object, kept: dict[object, object] | None) -> KeyError:
+    return KeyError(f"nothing is kept under {key!r}, {_inventory(kept)}")
 
 
 def _inventory(kept: dict[object, object] | None) -> str:

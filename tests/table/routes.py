@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator
 from json import dumps
 from typing import Final, TypedDict, TypeGuard
 
+from anyio.lowlevel import checkpoint
+
 from heaven_core import App, Context, Event, Request, Response, ServerSentEvent, cors
 from tests.table.kit import (
     JSON,
@@ -320,6 +322,82 @@ async def upload_streamed(req: Request, res: Response, ctx: Context) -> None:
 async def upload_streamed_too_large(req: Request, res: Response, ctx: Context) -> None:
     """Under the same limit."""
     res.body = str([len(piece) async for piece in req.stream()])
+
+
+# Around-hooks, and apps included in others
+
+
+def _around(app: App, path: str) -> None:
+    async def around(req: Request, res: Response, ctx: Context) -> AsyncIterator[None]:
+        res.headers = "X-Around", "in"
+        await checkpoint()
+        yield
+        await checkpoint()
+        res.headers = "X-Around", f"out {res.status}"
+
+    app.around(f"{path}/*", around)
+
+
+def _include(app: App, path: str) -> None:
+    other = App()
+    other.before("*", _writing("included"))
+    other.GET("/users/:id:int", write_handler)
+    other.errors(404, _page)
+    app.include(f"{path}/:team", other)
+
+
+def _page(req: Request, res: Response, ctx: Context) -> None:
+    res.json(f"no {req.path.rpartition('/')[2]}")
+
+
+def _around_lines(status: int) -> tuple[tuple[str, str], ...]:
+    return (("x-around", "in"), ("x-around", f"out {status}"))
+
+
+@ROUTES.add(buffered(b"ok", TEXT, *_around_lines(200)), setup=_around, needs_loop=True)
+async def around(req: Request, res: Response, ctx: Context) -> None:
+    """Round the handler."""
+    res.text("ok")
+
+
+@ROUTES.add(
+    buffered(
+        b"500 Internal Server Error\n", TEXT, ("x-around", "in"), ("cache-control", "no-store"),
+        ("x-around", "out 500"), status=500,
+    ),
+    setup=_around, errors=(LookupError,), needs_loop=True, outcome="failed",
+)  # fmt: skip
+def around_a_failure(req: Request, res: Response, ctx: Context) -> None:
+    """What it sets is on a 500, too."""
+    raise LookupError
+
+
+@ROUTES.add(buffered(b"no", TEXT, *_around_lines(403), status=403), setup=_around, needs_loop=True)
+def around_an_abort(req: Request, res: Response, ctx: Context) -> None:
+    """And on what an abort has sealed."""
+    res.status = 403
+    res.abort("no")
+
+
+ROUTES.put(
+    "around-a-404", never, refusal(404, "404 Not Found\n", *_around_lines(404)), Ask(target="/none"), route="/x",
+    setup=_around, needs_loop=True, shows="And where there is no route.",
+)  # fmt: skip
+ROUTES.put(
+    "included", never, buffered(b"ok", TEXT, ("x-hook", "included")), Ask(target="/red/users/7"),
+    route="/x", setup=_include,
+    notes=("included", "handler"), shows="The routes and hooks of another app, below a prefix.",
+)  # fmt: skip
+ROUTES.put(
+    "included-page", never, buffered(b'"no x"', JSON, ("x-hook", "included"), status=404), Ask(target="/red/x"),
+    route="/x", setup=_include, notes=("included",), shows="And its error pages.",
+)  # fmt: skip
+
+
+@ROUTES.add(buffered(b"[1,2]", JSON))
+def json_of_a_tuple(req: Request, res: Response, ctx: Context) -> None:
+    """`res.json` takes what JSON takes."""
+    res.json((1, 2))
 
 
 # Schemas

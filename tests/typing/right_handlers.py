@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
-from typing import NoReturn, assert_type
+from typing import NoReturn, TypedDict, assert_type
 
-from heaven_core import App, Context, Key, Request, Response, ServerSentEvent
+from heaven_core import App, Context, Key, Request, Response, Route, ServerSentEvent
 
 
 @dataclass
@@ -110,6 +111,32 @@ async def read_in_pieces(req: Request, res: Response, ctx: Context) -> None:
         assert_type(chunk, bytes)
 
 
+class Named(TypedDict):
+    name: str
+
+
+def either(req: Request[NewUser | int], res: Response, ctx: Context) -> None:
+    assert_type(req.data, NewUser | int)
+
+
+def several(req: Request[list[NewUser]], res: Response, ctx: Context) -> None:
+    assert_type(req.data, list[NewUser])
+
+
+def of_a_dict(req: Request[Named], res: Response, ctx: Context) -> None:
+    assert_type(req.data["name"], str)
+
+
+async def around(req: Request, res: Response, ctx: Context) -> AsyncIterator[None]:
+    yield
+    res.headers["X-Frame-Options"] = "DENY"
+
+
+@contextmanager
+def around_in_a_manager(req: Request, res: Response, ctx: Context) -> Generator[None]:
+    yield
+
+
 class Greeter:
     async def __call__(self, req: Request, res: Response, ctx: Context) -> None:
         res.body = "hello"
@@ -130,3 +157,33 @@ app.after("/*", sync)
 app.errors(404, sync)
 app.errors(ValueError, hello)
 app.schema.POST("/users", expects=NewUser, returns=NewUser)
+app.POST("/typed", create, expects=NewUser, returns=list[NewUser] | None)
+app.POST("/bare", hello, expects=NewUser)
+app.POST("/union", either, expects=NewUser | int)
+app.POST("/narrow", either, expects=NewUser)
+app.POST("/list", several, expects=list[NewUser])
+app.POST("/dict", of_a_dict, expects=Named)
+app.include("/api", App())
+app.around("/*", around)
+app.around("/*", around_in_a_manager)
+assert_type(app.routes, tuple[Route, ...])
+
+
+@app.GET("/decorated")
+def decorated(req: Request, res: Response, ctx: Context) -> None:
+    res.text("hello")
+
+
+@app.POST("/decorated", expects=NewUser, returns=NewUser)
+async def decorated_with_types(req: Request[NewUser], res: Response, ctx: Context) -> None:
+    res.body = {"name": req.data.name}
+
+
+@app.POST("/decorated/union", expects=NewUser | int, stream=False)
+def decorated_with_a_union(req: Request[NewUser | int], res: Response, ctx: Context) -> None:
+    res.json(req.data)
+
+
+async def decorated_handlers_can_be_called(req: Request[NewUser], res: Response, ctx: Context) -> None:
+    decorated(req, res, ctx)
+    await decorated_with_types(req, res, ctx)

@@ -56,6 +56,14 @@ async def a_body_that_nobody_awaits(req: Request) -> None:
     req.read_body(10)  # type: ignore[unused-coroutine]
 
 
+def of_an_int(req: Request[int], res: Response, ctx: Context) -> None:
+    res.json(req.data)
+
+
+async def waits(req: Request, res: Response, ctx: Context) -> None:
+    res.body = "hello"
+
+
 def two_arguments(req: Request, res: Response) -> None:
     res.body = "hello"
 
@@ -70,6 +78,15 @@ app.GET("/", other_arguments)  # type: ignore[arg-type]
 app.GET(r"/", "hello")  # type: ignore[call-overload]
 app.before("/*", two_arguments)  # type: ignore[arg-type]
 app.errors("404", two_arguments)  # type: ignore[arg-type]
+app.POST("/", of_an_int, expects=str)  # type: ignore[arg-type]
+app.POST("/", of_an_int, expects=list[int])  # type: ignore[arg-type]
+app.POST("/", of_an_int, expects="int")  # type: ignore[call-overload]
+app.POST("/", expects=str)(of_an_int)  # type: ignore[arg-type]
+app.GET("/")(two_arguments)  # type: ignore[arg-type]
+app.around("/*", wrong_values)  # type: ignore[arg-type]
+app.around("/*", waits)  # type: ignore[arg-type]
+app.include("/x", "app")  # type: ignore[arg-type]
+app.routes = ()  # type: ignore[misc]
 # A server calls an adapter. That the app answers a call, too, with what to do instead, hides no mistake from a checker.
 called_by_a_server: Callable[[object, object], object] = app  # type: ignore[assignment]
 app({}, print)  # type: ignore[arg-type]
