@@ -8,7 +8,8 @@
 
 from __future__ import annotations
 
-from typing import final
+from collections.abc import Mapping
+from typing import Final, final
 
 from heaven_core._typing import override
 
@@ -17,13 +18,17 @@ __all__ = [
     "BadRequest",
     "ClientDisconnected",
     "ClientError",
+    "Conflict",
     "ContentTooLarge",
+    "Forbidden",
     "HandlerTimeout",
     "LocalProtocolError",
     "MethodNotAllowed",
     "MissingValue",
     "NotFound",
     "ResponseStarted",
+    "TooManyRequests",
+    "Unauthorized",
     "UnprocessableContent",
     "UnsupportedMediaType",
     "UnwritableError",
@@ -52,14 +57,25 @@ class HandlerTimeout(Exception):
     """Hooks and handler took longer than the server lets them, and were cancelled: a 503 (RFC 9110 §15.6.4)."""
 
 
+# What the library says itself, and the phrase of the status has said already.
+NO_ROUTE: Final = "no route matches this path"
+NO_METHOD: Final = "this path has routes, but none for this method"
+NO_FILE: Final = "there is no file for this path"
+
+
 class ClientError(Exception):
-    """A request that can't be served as it was sent. `status` is what the client gets if nobody catches it."""
+    """A request that can't be served as it was sent. `status` is what the client gets if nobody catches it.
+
+    The client is told the `detail`. `headers` are lines of that response: what else the failed handler has set is taken
+    back, but not these.
+    """
 
     status: int = 400
 
-    def __init__(self, detail: str) -> None:
+    def __init__(self, detail: str = "", *, headers: Mapping[str, str | int] | None = None) -> None:
         super().__init__(detail)
         self.detail = detail
+        self.headers: dict[str, str | int] = dict(headers or {})
 
 
 class BadRequest(ClientError):
@@ -76,8 +92,25 @@ class MissingValue(BadRequest, KeyError):
 
 
 @final
+class Unauthorized(ClientError):
+    """401 (RFC 9110 §15.5.2): who asks is not known.
+
+    The RFC wants to be told how to say so: `headers={"WWW-Authenticate": 'Bearer realm="api"'}`.
+    """
+
+    status = 401
+
+
+@final
+class Forbidden(ClientError):
+    """403 (RFC 9110 §15.5.4): who asks is not allowed to."""
+
+    status = 403
+
+
+@final
 class NotFound(ClientError):
-    """404 (RFC 9110 §15.5.5): no route matches the path."""
+    """404 (RFC 9110 §15.5.5): there is nothing at this path: no route, or what a handler has looked for."""
 
     status = 404
 
@@ -88,9 +121,16 @@ class MethodNotAllowed(ClientError):
 
     status = 405
 
-    def __init__(self, detail: str, allow: tuple[str, ...]) -> None:
-        super().__init__(detail)
+    def __init__(self, detail: str, allow: tuple[str, ...], *, headers: Mapping[str, str | int] | None = None) -> None:
+        super().__init__(detail, headers=headers)
         self.allow = allow
+
+
+@final
+class Conflict(ClientError):
+    """409 (RFC 9110 §15.5.10): the state of what is asked for does not allow it."""
+
+    status = 409
 
 
 @final
@@ -116,9 +156,18 @@ class UnprocessableContent(ClientError):
 
     status = 422
 
-    def __init__(self, detail: str, problems: list[dict[str, str]]) -> None:
-        super().__init__(detail)
+    def __init__(
+        self, detail: str, problems: list[dict[str, str]], *, headers: Mapping[str, str | int] | None = None
+    ) -> None:
+        super().__init__(detail, headers=headers)
         self.problems = problems
+
+
+@final
+class TooManyRequests(ClientError):
+    """429 (RFC 6585 §4): the client asks too often. `headers={"Retry-After": 30}` says when to come again."""
+
+    status = 429
 
 
 @final

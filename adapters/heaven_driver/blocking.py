@@ -6,7 +6,7 @@ needs; the rest are its parts. docs/drivers.md shows a whole server.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Generator, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
 from functools import partial
 from typing import Final, TypeAlias, TypeVar, final, overload
@@ -25,6 +25,7 @@ from heaven_core import (
     FileRange,
     ListDirectory,
     Machine,
+    MakePage,
     NextItem,
     OpenFile,
     Outcome,
@@ -51,6 +52,7 @@ __all__ = [
     "Elapsed",
     "FileToSend",
     "Interrupted",
+    "Run",
     "SendFile",
     "Stream",
     "ThreadStream",
@@ -77,6 +79,9 @@ It is called until all of them have left, so that one `os.sendfile` will do; 0 s
 and `None` that it can't: then they are read. Raises `OSError` where nothing can be sent any more.
 """
 
+
+Run: TypeAlias = Callable[[Coroutine[object, object, None]], None]
+"""Runs a coroutine to its end."""
 
 AnyStream: TypeAlias = Callable[[AnyIterable], Stream]
 """Makes of a body what is stepped, without running any of its code."""
@@ -139,6 +144,7 @@ def drive(
     *,
     send_file: SendFile | None = None,
     tell: Callable[[Event | Outcome], None] | None = None,
+    run: Run = run_here,
 ) -> Generator[WireEvent, None, Outcome]: ...
 
 
@@ -149,6 +155,7 @@ def drive(
     *,
     hand_out: Callable[[BlockingFile, int, int], bool],
     tell: Callable[[Event | Outcome], None] | None = None,
+    run: Run = run_here,
 ) -> Generator[WireEvent | FileToSend, None, Outcome]: ...
 
 
@@ -159,11 +166,13 @@ def drive(
     send_file: SendFile | None = None,
     hand_out: Callable[[BlockingFile, int, int], bool] | None = None,
     tell: Callable[[Event | Outcome], None] | None = None,
+    run: Run = run_here,
 ) -> Generator[WireEvent | FileToSend, None, Outcome]:
     """Drive a machine from its start to its end. See `serve`; `tell` hears of each event when it has been performed.
 
     `hand_out(file, offset, count)` says which ranges of files that have a descriptor are to be yielded, each as a
-    `FileToSend`, since somebody else sends them.
+    `FileToSend`, since somebody else sends them. `run` runs the application's own error pages to their end, where what
+    they wait for needs more than this thread.
     """
     files: list[BlockingFile] = []
     passing = _Passing()
@@ -171,11 +180,8 @@ def drive(
     try:
         step: Step[Stream] = next(steps)
         while True:
-            if type(step) is NextItem:
-                step = _take_item(steps, step, passing)
-                continue
-            if type(step) is CloseStream:
-                step = steps.send(_close(step.stream, passing))
+            if type(step) is NextItem or type(step) is MakePage or type(step) is CloseStream:
+                step = _do(steps, step, run, passing)
                 continue
             answer: Sent | Gone | None = None
             passing.sent = 0
@@ -224,6 +230,18 @@ class _Passing:
             self.error = raised
 
 
+def _do(
+    steps: Generator[Step[Stream], object, Outcome],
+    need: NextItem[Stream] | MakePage | CloseStream[Stream],
+    run: Run,
+    passing: _Passing,
+) -> Step[Stream]:
+    """Do what runs the application's code, and answer."""
+    if type(need) is NextItem:
+        return _take_item(steps, need, passing)
+    return steps.send(_make_page(need, run, passing) if type(need) is MakePage else _close(need.stream, passing))
+
+
 def _take_item(
     steps: Generator[Step[Stream], object, Outcome], need: NextItem[Stream], passing: _Passing
 ) -> Step[Stream]:
@@ -244,6 +262,15 @@ def _close(stream: Stream, passing: _Passing) -> BaseException | None:
         if not isinstance(raised, Exception):
             passing.take(raised)
         return raised
+    return None
+
+
+def _make_page(need: MakePage, run: Run, passing: _Passing) -> Gone | None:
+    try:
+        run(need.make())
+    except BaseException as raised:  # the end of the process
+        passing.take(raised)
+        return Gone()
     return None
 
 

@@ -20,6 +20,7 @@ from heaven_core.protocol.needs import (
     Deliver,
     Finished,
     ListDirectory,
+    MakePage,
     NextItem,
     OpenFile,
     UseFile,
@@ -86,6 +87,8 @@ class Driver:
         events = self._leave()
         if type(machine.need) in (OpenFile, UseFile, ListDirectory):
             events += machine.open_failed(error)  # what is opened too late closes itself
+        elif type(machine.need) is MakePage:
+            events += machine.page_made()
         with anyio.CancelScope(shield=True):
             await self.drive(events)
         stepper = self._outbox.stepper
@@ -101,7 +104,7 @@ class Driver:
         if stepper is not None:
             stepper.stop()
 
-    async def drive(self, events: tuple[Event, ...] | None = None) -> None:  # noqa: C901, PLR0912  # an arm a need
+    async def drive(self, events: tuple[Event, ...] | None = None) -> None:  # noqa: C901, PLR0912, PLR0915  # an arm a need
         """Drive the machine to its end: from its start, or from these events on."""
         machine = self._machine
         outbox = self._outbox
@@ -151,6 +154,9 @@ class Driver:
                     events = await self._open(need)
                 case ListDirectory():
                     events = await self._list(need)
+                case MakePage():
+                    await need.make()
+                    events = machine.page_made()
                 case CloseStream():
                     events = machine.closed(await self._close(need.stream.aclose))
                 case CloseFile():

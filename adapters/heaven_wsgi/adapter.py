@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Coroutine, Iterable
+from collections.abc import Awaitable, Iterable
 from contextvars import Context, copy_context
 from functools import partial
 from typing import Final, final
@@ -25,6 +25,7 @@ from heaven_wsgi.life import Life, Limits
 from heaven_wsgi.process import Process, this_process
 from heaven_wsgi.request_body import InputReader, UnreadableBody
 from heaven_wsgi.response_body import NOTHING, WholeBody
+from heaven_wsgi.running import go_on
 from heaven_wsgi.waiting import Answer, OnLoop, ServerThread
 
 __all__ = ["WSGIAdapter"]
@@ -91,7 +92,7 @@ class WSGIAdapter:
                 pass  # nothing was async
             else:
                 thread = ServerThread() if thread is None else thread
-                _respond_on_loop(responding, asked, context, thread)
+                go_on(responding, asked, context, thread)
         except BaseException:
             self._exchange(request, draft, context, thread, reader).abandon()
             raise
@@ -172,27 +173,6 @@ class WSGIAdapter:
 
     def _report(self, error: BaseException, where: str) -> None:
         self.app.report(error, where, self._runtime)
-
-
-def _respond_on_loop(
-    responding: Coroutine[object, object, None], asked: object, context: Context, thread: ServerThread
-) -> None:
-    """Go on with hooks and handler, and have what is async run on the event loop: `asked` is the first of it."""
-    while True:
-        if not isinstance(asked, OnLoop):
-            raise TypeError(f"nobody here can wait for {asked!r}")
-        try:
-            given = this_process().await_in(context, asked.awaitable, thread)
-        except BaseException as error:
-            step = partial(responding.throw, error)
-            if thread.left_behind:
-                context = context.copy()
-        else:
-            step = partial(responding.send, given)
-        try:
-            asked = context.run(step)
-        except StopIteration:
-            return
 
 
 def _end_request(thread: ServerThread, reader: InputReader | UnreadableBody | None) -> None:

@@ -19,6 +19,7 @@ from heaven_wsgi.head import STATUS_LINES, native_fields
 from heaven_wsgi.life import Life
 from heaven_wsgi.process import this_process
 from heaven_wsgi.response_body import DrivenBody, FileBody, Steps
+from heaven_wsgi.running import run_in_this_context
 from heaven_wsgi.waiting import ServerThread
 
 __all__ = ["Exchange"]
@@ -108,7 +109,8 @@ class Exchange:
         machine = Machine(Response(self._draft), self._request, self._runtime, self._adopt)
         observers = self._life.app.observers
         tell = partial(observers.tell, self._request, runtime=self._runtime) if observers.any else None
-        return drive(machine, self._life.defer, hand_out=self._hand_out, tell=tell)
+        run = partial(run_in_this_context, thread=self._thread)
+        return drive(machine, self._life.defer, hand_out=self._hand_out, tell=tell, run=run)
 
     def _hand_out(self, file: BlockingFile, offset: int, count: int) -> bool:
         """Whether the server sends this itself: only what is the whole file and the whole body."""

@@ -7,13 +7,14 @@ from inspect import iscoroutinefunction
 from typing import TypeAlias, TypeGuard
 
 from heaven_core._checks import is_awaitable
+from heaven_core._exception_groups import is_group
 from heaven_core.errors import Abort
 from heaven_core.message.context import Context
 from heaven_core.message.request import Request
 from heaven_core.message.response import Response
 from heaven_core.runtime import Runtime
 
-__all__ = ["AsyncCall", "beside_abort", "failure_of", "is_async", "is_only", "settle", "split_exceptions"]
+__all__ = ["AsyncCall", "beside_abort", "failure_of", "is_async", "settle", "split_exceptions"]
 
 AsyncCall: TypeAlias = Callable[[Request[object], Response, Context], Coroutine[object, object, object]]
 
@@ -42,14 +43,14 @@ def beside_abort(error: BaseException) -> BaseException | None:
     """What is left of an error when the aborts are taken out of it, and out of its groups."""
     if isinstance(error, Abort):
         return None
-    return error.split(Abort)[1] if _is_group(error) else error
+    return error.split(Abort)[1] if is_group(error) else error
 
 
 def split_exceptions(error: BaseException | None) -> tuple[Exception | None, BaseException | None]:
     """What is to be reported of an error, and what has to pass through: a cancellation, an exit."""
     if error is None or isinstance(error, Exception):
         return error, None
-    return error.split(Exception) if _is_group(error) else (None, error)
+    return error.split(Exception) if is_group(error) else (None, error)
 
 
 def failure_of(error: BaseException, runtime: Runtime) -> BaseException:
@@ -59,12 +60,3 @@ def failure_of(error: BaseException, runtime: Runtime) -> BaseException:
     failure = RuntimeError("hooks or handler awaited something that was cancelled")
     failure.__cause__ = error
     return failure
-
-
-def is_only(error: BaseException, kind: type[BaseException]) -> bool:
-    """Whether `error` is of this kind, or a group, as of a task group, of nothing else."""
-    return error.split(kind)[1] is None if _is_group(error) else isinstance(error, kind)
-
-
-def _is_group(error: BaseException) -> TypeGuard[BaseExceptionGroup[BaseException]]:
-    return isinstance(error, BaseExceptionGroup)

@@ -10,12 +10,21 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TypeAlias
 
+from heaven_core._exception_groups import is_only
 from heaven_core.app.around import enter, leave
-from heaven_core.app.callbacks import beside_abort, failure_of, is_only, settle, split_exceptions
-from heaven_core.app.error_pages import refuse
+from heaven_core.app.callbacks import beside_abort, failure_of, settle, split_exceptions
+from heaven_core.app.error_pages import ErrorPages, refuse
 from heaven_core.app.hooks import AroundStep, Plan, Step
 from heaven_core.app.routes import Registry
-from heaven_core.errors import ClientDisconnected, ClientError, HandlerTimeout, MethodNotAllowed, NotFound
+from heaven_core.errors import (
+    NO_METHOD,
+    NO_ROUTE,
+    ClientDisconnected,
+    ClientError,
+    HandlerTimeout,
+    MethodNotAllowed,
+    NotFound,
+)
 from heaven_core.message.context import Context
 from heaven_core.message.draft import Draft
 from heaven_core.message.request import Request
@@ -45,6 +54,9 @@ async def respond(  # noqa: C901, PLR0912, PLR0915  # one coroutine a request: e
     context = Context() if inside is None else inside
     response = Response(draft)
     draft.request = request
+    pages = None
+    if registry.pages.any:
+        pages = draft.pages = ErrorPages(registry, request, response, context, runtime)
     method = request.method
     match = registry.router.find(method, request.path)
     plan: Plan | None
@@ -106,6 +118,8 @@ async def respond(  # noqa: C901, PLR0912, PLR0915  # one coroutine a request: e
             draft.encode()
     except BaseException as error:
         await _recover(error, registry, request, response, context, runtime, after)
+    if pages is not None and draft.status >= 400:
+        await pages.fill()
 
 
 async def _respond_around(
@@ -178,9 +192,9 @@ async def _run_after(
 def _respond_without_route(registry: Registry, request: Request[object], response: Response) -> None:
     allowed = registry.router.allowed(request.path)
     if not allowed:
-        raise NotFound("no route matches this path")
+        raise NotFound(NO_ROUTE)
     if request.method != "OPTIONS":
-        raise MethodNotAllowed("this path has routes, but none for this method", allowed)
+        raise MethodNotAllowed(NO_METHOD, allowed)
     response.status = 204
     response.headers.set("Allow", ", ".join(allowed))
 

@@ -2,23 +2,60 @@
 
 from __future__ import annotations
 
-from typing import Final
+from functools import partial
+from typing import Final, final
 
-from heaven_core._checks import check_int
 from heaven_core.app.callbacks import beside_abort, failure_of, settle
 from heaven_core.app.hooks import Hook
 from heaven_core.app.routes import Registry
-from heaven_core.errors import ClientError, HandlerTimeout, MethodNotAllowed, UnprocessableContent
-from heaven_core.http.reason_phrases import REASON_PHRASES
+from heaven_core.errors import ClientError, HandlerTimeout
 from heaven_core.message.context import Context
+from heaven_core.message.draft import CLIENT_LEFT
 from heaven_core.message.request import Request
 from heaven_core.message.response import Response, draft_of
+from heaven_core.protocol.needs import PageMaker
 from heaven_core.runtime import Runtime
 
-__all__ = ["refuse"]
+__all__ = ["ErrorPages", "refuse"]
 
-# A kind of error of the application's own may have a status without a phrase.
-_PHRASES: Final = {status: f" {phrase}" for status, phrase in REASON_PHRASES.items()}
+
+@final
+class ErrorPages:
+    """The pages of an app for one request, as the machine finds them. See `heaven_core.message.draft.Pages`."""
+
+    __slots__ = ("_context", "_registry", "_request", "_response", "_runtime")
+
+    def __init__(
+        self, registry: Registry, request: Request[object], response: Response, context: Context, runtime: Runtime
+    ) -> None:
+        self._registry: Final = registry
+        self._request: Final = request
+        self._response: Final = response
+        self._context: Final = context
+        self._runtime: Final = runtime
+
+    def find(self, error: Exception | None, status: int, what: str) -> PageMaker | None:
+        """See `Pages`."""
+        request = self._request
+        page = self._registry.pages.find(error, status, request.path)
+        if page is None:
+            return None
+        where = f"{what} of {request.method} {request.path!r}"
+        given = (request, self._response, self._context, self._runtime, where)
+        return partial(_run, page, *given) if error is None else partial(refuse, error, self._registry, *given)
+
+    async def fill(self) -> None:
+        """Have the app's page answer where a status from 400 up was set, or aborted with, and no body."""
+        draft = draft_of(self._response)
+        if draft.body is not None or draft.source is not None or draft.error is not None:
+            return
+        if draft.refusal is CLIENT_LEFT:
+            return
+        make = self.find(None, draft.status, "the answer")
+        if make is not None:
+            refusal = draft.unseal()
+            await make()
+            draft.reseal(refusal)
 
 
 async def refuse(
@@ -32,14 +69,13 @@ async def refuse(
 ) -> None:
     """Put an error page in the place of what the handler had set.
 
-    A failure of the application is reported, unless an error handler has made a response below 500 of it.
+    A failure of the application is reported, unless its page has made a response below 500 of it.
     """
     draft = draft_of(response)
-    draft.error = error
     status = 500
     try:
         if isinstance(error, ClientError):
-            _describe(error, response)
+            draft.refuse(error)
             status = error.status
         else:
             status = 503 if isinstance(error, HandlerTimeout) else 500
@@ -49,9 +85,14 @@ async def refuse(
         error = broken
         status = 500
         draft.fail(error, runtime.describe)
-    handler = registry.pages.find(error, status, request.path)
-    if handler is not None:
-        await _run(handler, request, response, context, runtime, where)
+    page = registry.pages.find(error, status, request.path)
+    if page is not None:
+        try:
+            await _run(page, request, response, context, runtime, where)
+        except BaseException:
+            if draft.failed:
+                draft.report_error(error, where, runtime)
+            raise
         if draft.status < 500:
             draft.failed = False
     if draft.failed:
@@ -59,7 +100,7 @@ async def refuse(
 
 
 async def _run(
-    handler: Hook,
+    page: Hook,
     request: Request[object],
     response: Response,
     context: Context,
@@ -67,10 +108,11 @@ async def _run(
     where: str,
 ) -> None:
     draft = draft_of(response)
+    draft.has_page = True
     try:
-        result = handler(request, response, context)
+        result = page(request, response, context)
         if result is not None:
-            await settle(result, handler, runtime)
+            await settle(result, page, runtime)
         if draft.refusal is None:
             draft.encode()
     except BaseException as raised:
@@ -80,20 +122,6 @@ async def _run(
             return
         if not isinstance(beside, Exception):
             raise beside from None
-        draft.report_error(beside, f"the error handler for {where}", runtime)
+        draft.report_error(beside, f"the error page for {where}", runtime)
         if draft.refusal is None:
             draft.fail(beside, runtime.describe)
-
-
-def _describe(error: ClientError, response: Response) -> None:
-    status = check_int(f"{type(error).__name__}.status", error.status)
-    if not 400 <= status <= 499:
-        raise ValueError(f"{type(error).__name__}.status must be from 400 to 499, not {status}")
-    detail = f": {error.detail}" if error.detail and status not in (404, 405) else ""
-    # The client's own text may be in it, and JSON can carry a lone surrogate, which UTF-8 can't.
-    text = f"{status}{_PHRASES.get(status, '')}{detail}\n".encode("utf-8", "replace").decode()
-    draft_of(response).roll_back(status, text)
-    if isinstance(error, UnprocessableContent):
-        response.body = list(error.problems)
-    elif isinstance(error, MethodNotAllowed):
-        response.headers.set("Allow", ", ".join(error.allow))

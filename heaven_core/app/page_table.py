@@ -16,16 +16,12 @@ ErrorKey: TypeAlias = int | type[Exception]
 class PageTable:
     """Pages by status or by class of exceptions: those of the app itself, and those of apps included below a prefix."""
 
-    __slots__ = ("_included", "_own")
+    __slots__ = ("_included", "_own", "any")
 
     def __init__(self) -> None:
+        self.any: bool = False  # whether there is a page at all
         self._own: Final[dict[ErrorKey, Hook]] = {}
         self._included: Final[list[tuple[Pattern, dict[ErrorKey, Hook]]]] = []  # the narrowest prefix first
-
-    @property
-    def any(self) -> bool:
-        """Whether there is a page at all."""
-        return bool(self._own or self._included)
 
     def add(self, key: ErrorKey, page: Hook) -> None:
         """Add a page. Raises `TypeError` and `ValueError` for a key that is none, or has a page already."""
@@ -33,6 +29,7 @@ class PageTable:
         if key in self._own:
             raise ValueError(f"app.errors({key!r}) has a handler already")
         self._own[key] = page
+        self.any = True
 
     def include(self, prefix: str, other: PageTable) -> None:
         """Have the pages of another app answer below `prefix`."""
@@ -40,6 +37,7 @@ class PageTable:
             self._included.append((Pattern.parse(prefix + "/*"), other._own))
         for pattern, pages in other._included:
             self._included.append((Pattern.parse(prefix + pattern.text), pages))
+        self.any = self.any or other.any
         self._included.sort(key=lambda included: included[0].breadth, reverse=True)
 
     def find(self, error: Exception | None, status: int, path: str) -> Hook | None:

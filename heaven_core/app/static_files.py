@@ -7,10 +7,11 @@ from os import PathLike
 from typing import Final, final
 
 from heaven_core._checks import check_str
+from heaven_core.errors import NO_FILE, NotFound
 from heaven_core.http.headers import check_text
 from heaven_core.http.media_types import is_page
 from heaven_core.http.uri import make_location
-from heaven_core.machine.file_lookup import MOVED, NOT_FOUND
+from heaven_core.machine.file_lookup import MOVED
 from heaven_core.message.bodies import DirectorySource, FileSource, path_text
 from heaven_core.message.context import Context
 from heaven_core.message.draft import Draft
@@ -76,8 +77,7 @@ class Directory:
         draft = draft_of(res)
         path = str(req.params.get("*", ""))
         if not self._hidden and any(map(is_hidden, path.split("/"))):
-            draft.become(404, NOT_FOUND)
-            return
+            raise NotFound(NO_FILE)
         last = path.rpartition("/")[2]
         location = _with_slash(req) if self._has_directories else None
         if last:

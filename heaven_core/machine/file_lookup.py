@@ -7,39 +7,22 @@ its siblings are tried, and a sibling that is no good is closed again.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Final, TypeAlias, final
+from typing import Final, final
 
 from heaven_core.http.negotiation import Coding, wanted_codings
 from heaven_core.machine import states
 from heaven_core.machine.file_metadata import file_fields, is_older, status_of_open_error
-from heaven_core.machine.plan import Exchange, plan_buffered, plan_file, plan_text
+from heaven_core.machine.plan import Ask, Exchange, Step, plan_buffered, plan_file, plan_text
 from heaven_core.machine.trace import explain_coding
 from heaven_core.message.bodies import DirectorySource, FileSource
 from heaven_core.message.html import listing_page
-from heaven_core.protocol.events import Event
 from heaven_core.protocol.needs import CloseFile, Entry, FileInfo, ListDirectory, OpenFile, UseFile
 
-__all__ = ["MOVED", "NOT_FOUND", "Ask", "FileLookup", "Step"]
+__all__ = ["MOVED", "FileLookup"]
 
 MOVED: Final = "308 Permanent Redirect\n"
-NOT_FOUND: Final = "404 Not Found\n"
-_TEXTS: Final = {308: MOVED, 403: "403 Forbidden\n", 404: NOT_FOUND}
+_TEXTS: Final = {308: MOVED, 403: "403 Forbidden\n", 404: "404 Not Found\n"}
 _ENCODED_ALREADY: Final = "precompressed=True finds out Content-Encoding, but the handler has set it: leave out one"
-
-
-@final
-class Ask:
-    """A step that is not the last: the machine waits in `state` for what `need` gives."""
-
-    __slots__ = ("need", "state")
-
-    def __init__(self, state: int, need: OpenFile | UseFile | ListDirectory | CloseFile) -> None:
-        self.state: Final = state
-        self.need: Final = need
-
-
-Step: TypeAlias = Ask | list[Event]
-"""What a lookup asks for next, or the events of what it has found."""
 
 
 @final
@@ -120,7 +103,7 @@ class FileLookup:
             return self._send(source, found, None)
         return Ask(states.OPENING_SIBLING, OpenFile(source.path + self._codings[0].suffix, source.within))
 
-    def _send(self, source: FileSource, info: FileInfo, coding: Coding | None) -> list[Event]:
+    def _send(self, source: FileSource, info: FileInfo, coding: Coding | None) -> Step:
         exchange = self._exchange
         if coding is not None and exchange.record is not None:
             explain_coding(coding.name, exchange.record)

@@ -22,6 +22,7 @@ from heaven_core.protocol.needs import (
     FileInfo,
     Finished,
     ListDirectory,
+    MakePage,
     NextItem,
     OpenFile,
     UseFile,
@@ -94,12 +95,13 @@ class Interrupted(Exception):
     """Thrown in at a `NextItem`, or raised by a stream: the server shuts down, and the item is no longer awaited."""
 
 
-Step: TypeAlias = Event | NextItem[S] | CloseStream[S]
+Step: TypeAlias = Event | NextItem[S] | MakePage | CloseStream[S]
 """What the driver is asked to do. Answers go in by `send`:
 
 - an event: `None` when it is performed, for a `FileRange` a `Sent`; `Gone` if it can't be;
 - `NextItem`: the item; what else came of the step is thrown in: the end (`StopIteration`, `StopAsyncIteration`),
   `Elapsed`, `Interrupted`, `ClientDisconnected`, or what it raised;
+- `MakePage`: nothing, once its `make` was awaited; `Gone` where it was ended from outside;
 - `CloseStream`: what closing raised, or `None`.
 """
 
@@ -142,6 +144,11 @@ def steps_of(  # noqa: C901, PLR0912  # an arm for each need
                     events = machine.listed(disk.entries(need))
                 except OSError as error:
                     events = machine.open_failed(error)
+            case MakePage():
+                answer = yield need
+                if type(answer) is Gone:
+                    machine.disconnected()
+                events = machine.page_made()
             case Deliver():
                 events = machine.delivered(sent.count, sent.error)
             case CloseStream():

@@ -10,16 +10,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Generic, NoReturn, TypeAlias, TypeVar, final
 
-from heaven_core.errors import LocalProtocolError
+from heaven_core._exception_groups import is_only
+from heaven_core.errors import ClientDisconnected, ClientError, LocalProtocolError
 from heaven_core.http.event_stream import HEARTBEAT
 from heaven_core.http.framing import has_content
 from heaven_core.http.headers import Field
 from heaven_core.machine import states
-from heaven_core.machine.file_lookup import Ask, FileLookup, Step
+from heaven_core.machine.file_lookup import FileLookup
 from heaven_core.machine.file_metadata import status_of_open_error
 from heaven_core.machine.plan import (
+    Ask,
     Exchange,
     RequestHead,
+    Step,
     begin,
     plan_buffered,
     plan_head,
@@ -90,25 +93,37 @@ class Machine(Generic[S]):
         self._calls: Sequence[DeferredCall] | None = None
         self._need: Need[S] | None = None  # before start()
 
-    def start(self) -> Events:  # noqa: PLR0911  # a return for each way in which a response may begin
+    def start(self) -> Events:
         """Begin the response. Raises `LocalProtocolError` the second time, as each method does out of turn."""
         state = self._state
         if state != states.IDLE and state != states.IDLE_LEFT:
             self._out_of_turn("start")
+        return self._begin(state == states.IDLE_LEFT)
+
+    def page_made(self) -> Events:
+        """The application's page is made: what the response says now goes out."""
+        state = self._state
+        if state != states.PAGING and state != states.PAGING_LEFT:
+            self._out_of_turn("page_made")
+        return self._begin(state == states.PAGING_LEFT)  # what the page holds is closed there, too
+
+    def _begin(self, is_left: bool) -> Events:  # noqa: PLR0911  # a return for each way in which a response may begin
         draft = self._draft
         exchange = self._exchange
         # From here on the decisions are taken: what a step of the stream, or a task that is still about, would change
         # now could no longer be honoured, and an abort in a step would end the driver. The head itself follows later.
-        is_left = state == states.IDLE_LEFT or draft.refusal is CLIENT_LEFT
+        is_left = is_left or draft.refusal is CLIENT_LEFT
         draft.refusal = STARTED
         source = draft.source
         held = None if source is None else held_by(source)
         in_use = () if held is None else (held,)
         refused = self._adopt_all((*in_use, *(draft.released or ())))
         if is_left:
+            if refused is not None:
+                self.report(refused, "stream")
             return self._wind_up()
         if refused is not None:
-            return self._answer_failure(refused)
+            return self._fail(refused, "stream")
         try:
             data = draft.encode()
         except Exception as error:
@@ -128,7 +143,7 @@ class Machine(Generic[S]):
         except ValueError as error:
             return self._fail(error, "headers")
         if refusal is not None:
-            return self._hand_out(refusal)
+            return self._follow(refusal)
         if exchange.request.method == "HEAD":
             return self._take_step(lambda: plan_head(exchange, fields, source.length, source.content_type))
         self._stream = source
@@ -138,16 +153,17 @@ class Machine(Generic[S]):
         return ()
 
     def _adopt_all(self, iterables: Iterable[AnyIterable]) -> Exception | None:
-        """Have the driver adopt them. What it raises for one of a kind that it does not know."""
+        """Have the driver adopt them. What it raises for the last one of a kind that it does not know."""
         adopted: list[S] = []
         refused: Exception | None = None
         for iterable in iterables:
             try:
                 adopted.append(self._adopt(iterable))
             except Exception as error:
-                self.report(error, "stream")
+                if refused is not None:
+                    self.report(refused, "stream")
                 refused = error
-        self._unclosed = tuple(adopted)
+        self._unclosed = (*adopted, *self._unclosed)  # those of what a page has taken the place of are still open
         return refused
 
     def opened(self, info: FileInfo) -> Events:
@@ -157,11 +173,15 @@ class Machine(Generic[S]):
         return self._wind_up() if lookup is None else self._take_step(lambda: lookup.opened(info))
 
     def open_failed(self, error: BaseException) -> Events:
-        """The file could not be opened: a fallback, a 404 or 403 goes out, as the error allows (SPEC 3), else a 500."""
+        """The file could not be opened: a fallback, a 404 or 403 goes out, as the error allows (SPEC 3), else a 500.
+
+        A 500, too, where it is an error page of the application's own.
+        """
         lookup = self._expect_file("open_failed", states.OPENING, states.OPENING_SIBLING, states.LISTING)
         if lookup is None:
             return self._wind_up()
-        if status_of_open_error(error) == 500:
+        # A page of the application's own that is not there has failed: its 404 would say another thing than it is for.
+        if status_of_open_error(error) == 500 or (self._state == states.OPENING and self._draft.has_page):
             return self._fail(error, "file")
         return self._take_step(lambda: lookup.failed(error))
 
@@ -185,19 +205,45 @@ class Machine(Generic[S]):
             step = take()
         except ValueError as error:  # the handler has made the head impossible
             return self._fail(error, "headers")
+        return self._follow(step)
+
+    def _follow(self, step: Step) -> Events:
         if type(step) is not Ask:
             return self._hand_out(step)
         self._state, self._need = step.state, step.need
+        if step.state == states.PAGING:
+            # The page may be anything that a handler answers with. What it takes the place of is closed in the end.
+            draft = self._draft
+            draft.refusal = draft.source = draft.released = None
+            self._lookup = self._stream = None
+            self._stream_lines = NO_FIELDS
         return ()
 
-    def _fail(self, error: BaseException, where: str) -> Events:
-        """The application or the disk has failed before the head: a 500."""
-        self.report(error, where)
-        return self._answer_failure(error)
+    def _fail(self, error: BaseException, where: str, wait: bool = True) -> Events:
+        """The application or the disk has failed before the head: a 500, or what a `ClientError` says.
 
-    def _answer_failure(self, error: BaseException) -> Events:
-        self._draft.fail(error, self._exchange.runtime.describe)
-        return self._hand_out(plan_buffered(self._exchange, self._draft.encode()))
+        Without `wait` there is no time for a page of the application's own.
+        """
+        draft = self._draft
+        exchange = self._exchange
+        status = 500
+        try:
+            if isinstance(error, ClientError):
+                draft.refuse(error)
+                status = error.status
+            else:
+                draft.fail(error, exchange.runtime.describe)
+        except (TypeError, ValueError) as broken:  # a class of the application's own with an impossible status
+            broken.__context__ = error
+            error = broken
+            draft.fail(error, exchange.runtime.describe)
+        # What is decided until here stays, should the client leave while a page is made.
+        page = exchange.page(error, status, where) if wait and isinstance(error, Exception) else None
+        if page is not None:
+            return self._follow(page)
+        if draft.failed:
+            self.report(error, where)
+        return self._follow(plan_buffered(exchange, draft.encode()))
 
     def _freeze(self, item: object) -> object:
         """See `NextItem`. To be called in any thread: it reads what no step changes."""
@@ -257,9 +303,15 @@ class Machine(Generic[S]):
         return self._last(start, End())
 
     def stream_failed(self, error: BaseException) -> Events:
-        """The stream has raised. Before the head that makes a 500, after it a `Reset`."""
+        """The stream has raised. Before the head that makes a 500, or what a `ClientError` says; after it a `Reset`.
+
+        `ClientDisconnected` says that the client has left.
+        """
         if self._expect_item("stream_failed") is None:
             self.report(error, "stream")
+            return self._absorb()
+        if is_only(error, ClientDisconnected):  # the stream was reading the request
+            self.disconnected()
             return self._absorb()
         return self._break_off(error)
 
@@ -296,7 +348,7 @@ class Machine(Generic[S]):
             try:
                 return self._stream_head(source, b"")
             except ValueError as error:
-                return self._break_off(error)
+                return self._fail(error, "stream", wait=False)  # a page would have to wait for the item
         if source.heartbeat is None or self._left is not None:
             return ()
         self._pending = len(HEARTBEAT)
@@ -436,6 +488,9 @@ class Machine(Generic[S]):
         elif state == states.OPENING or state == states.OPENING_SIBLING or state == states.LISTING:
             self._decide("disconnected")
             self._state = states.OPENING_LEFT
+        elif state == states.PAGING:
+            self._decide("disconnected")
+            self._state = states.PAGING_LEFT  # and the need stays what it is
         elif state == states.PASSING_OVER:
             self._decide("disconnected")
             self._state = states.CLOSING  # and the need stays what it is

@@ -9,8 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol, TypeAlias, final
 
-from heaven_core._checks import is_bytes_like
-from heaven_core.errors import ResponseStarted
+from heaven_core._checks import check_int, is_bytes_like
+from heaven_core.errors import (
+    NO_FILE,
+    NO_METHOD,
+    NO_ROUTE,
+    ClientError,
+    MethodNotAllowed,
+    ResponseStarted,
+    UnprocessableContent,
+)
 from heaven_core.http.conditional import Conditions
 from heaven_core.http.event_stream import ServerSentEvent, encode_event
 from heaven_core.http.framing import without_content_fields
@@ -18,15 +26,17 @@ from heaven_core.http.headers import Field, check_name, check_value, is_single, 
 from heaven_core.http.json_codec import encode_json
 from heaven_core.http.negotiation import parse_media_type
 from heaven_core.http.ranges import MAX_RANGES
+from heaven_core.http.reason_phrases import REASON_PHRASES
 from heaven_core.http.text_codec import TextEncoder, encode_text
 from heaven_core.message.bodies import AnyIterable, FileSource, StreamSource, held_by, is_same
 from heaven_core.message.html import debug_page
 from heaven_core.protocol.events import DeferredCall
+from heaven_core.protocol.needs import PageMaker
 from heaven_core.protocol.outcome import Outcome, OutcomeKind
 from heaven_core.runtime import Runtime
 from heaven_core.schema.schema import Schema
 
-__all__ = ["CLIENT_LEFT", "JSON", "NO_FIELDS", "STARTED", "Draft", "Host", "Options"]
+__all__ = ["CLIENT_LEFT", "JSON", "NO_FIELDS", "STARTED", "Draft", "Host", "Options", "Pages"]
 
 
 class Host(Protocol):
@@ -42,12 +52,26 @@ class Host(Protocol):
         ...
 
 
+class Pages(Protocol):
+    """The application's own error pages, for one request."""
+
+    def find(self, error: Exception | None, status: int, what: str, /) -> PageMaker | None:
+        """What makes the page for an error, else for a status; `None` where there is none for it.
+
+        `what` has failed. What is made is set in the draft, which has to be open; an error is answered and reported.
+        """
+        ...
+
+
 _TEXT: Final = b"text/plain; charset=utf-8"
 _BYTES: Final = b"application/octet-stream"
 JSON: Final = b"application/json"
 _HTML: Final = b"text/html; charset=utf-8"
 _NO_STORE: Final = (b"cache-control", b"no-store")
 _FAILURES: Final = {500: "500 Internal Server Error\n", 503: "503 Service Unavailable\n"}
+# A kind of error of the application's own may have a status without a phrase.
+_PHRASES: Final = {status: f" {phrase}" for status, phrase in REASON_PHRASES.items()}
+_SAID_BY_PHRASE: Final = frozenset({NO_ROUTE, NO_METHOD, NO_FILE})
 _NOT_IN_500: Final = (b"cache-control", b"upgrade")
 NO_FIELDS: Final[list[Field]] = []
 STARTED: Final = "the response has started: status, headers and body can't be changed any more"
@@ -92,18 +116,20 @@ class Draft:
     - `fields`: the header lines, not to be changed in place but by the methods here;
     - `options` and `deferred`.
 
-    What lasts: the `host`, the `runtime`, the `request` whose conditions and ranges count, and its route's `schema`;
-    `began`, the monotonic time in seconds when the request arrived; `released`, the streams and open files that a later
-    body replaced and that still have to be closed; `refusal`, why a change is refused, once it is; `error`, what an
-    error page finds, and whether that is a failure of the application (`failed`); `ending`, what the outcome is made
-    of: kind, body bytes and monotonic time; `is_plain`, nothing was set that takes a machine to decide on: a source,
-    validators, ranges; `names_charset`, somebody has set a Content-Type with a charset that may not be UTF-8.
+    What lasts: the `host`, the `runtime`, the `request` whose conditions and ranges count, its route's `schema`, and
+    the `pages` where the application has some of its own; `began`, the monotonic time in seconds when the request
+    arrived; `released`, the streams and open files that a later body replaced and that still have to be closed;
+    `refusal`, why a change is refused, once it is; `error`, what an error page finds, and whether that is a failure of
+    the application (`failed`); `has_page`, a page of the application's own takes the place of what went wrong;
+    `ending`, what the outcome is made of: kind, body bytes and monotonic time; `is_plain`, nothing was set that takes a
+    machine to decide on: a source, validators, ranges; `names_charset`, somebody has set a Content-Type with a charset
+    that may not be UTF-8.
     """
 
     __slots__ = (
         "_item_encoder", "_mark", "_shared", "auto_etag", "began", "body", "default_type", "deferred", "encoded",
-        "ending", "error", "failed", "fields", "host", "is_plain", "named_type", "names_charset", "options", "refusal",
-        "released", "request", "runtime", "schema", "source", "status",
+        "ending", "error", "failed", "fields", "has_page", "host", "is_plain", "named_type", "names_charset", "options",
+        "pages", "refusal", "released", "request", "runtime", "schema", "source", "status",
     )  # fmt: skip
 
     def __init__(self, host: Host | None = None, runtime: Runtime | None = None) -> None:
@@ -111,11 +137,13 @@ class Draft:
         self.runtime: Runtime | None = runtime
         self.began: Final = 0.0 if runtime is None else runtime.monotonic()
         self.request: Conditions | None = None
+        self.pages: Pages | None = None
         self.schema: Schema | None = None
         self.released: list[AnyIterable] | None = None
         self.refusal: str | None = None
         self.error: BaseException | None = None
         self.failed: bool = False
+        self.has_page: bool = False
         self.is_plain: bool = True
         self.names_charset: bool = False
         self._item_encoder: TextEncoder | None = None
@@ -160,7 +188,9 @@ class Draft:
     def add_field(self, name: object, value: object) -> None:
         """Add a line of a handler's. See `ResponseHeaders.add`."""
         self.check_open()
-        line = (check_name(name), check_value(name, value))
+        self._add((check_name(name), check_value(name, value)))
+
+    def _add(self, line: Field) -> None:
         if is_single(line[0]):
             self._replace(line)
         elif line[0] != b"vary":
@@ -360,19 +390,26 @@ class Draft:
         self._shared = True
         self._mark = (self.fields, 0 if self.deferred is None else len(self.deferred), self.options)
 
+    def unseal(self) -> str | None:
+        """Let it be changed, whatever refused that until now, which is given back: for `reseal`."""
+        refusal, self.refusal = self.refusal, None
+        return refusal
+
+    def reseal(self, refusal: str | None) -> None:
+        """Refuse changes as before, unless something refuses them already."""
+        if self.refusal is None:
+            self.refusal = refusal
+
     def reopen(self) -> _Reopened:
         """Let an around-hook change what is decided, also what an abort has sealed. Afterwards call `reclose`."""
-        before = (self.refusal, self.status, self.fields.copy())
         if self.refusal is None:
             self.encoded = None  # the object that is the body may be changed
-        self.refusal = None
-        return before
+        return self.unseal(), self.status, self.fields.copy()
 
     def reclose(self, before: _Reopened) -> None:
         """The around-hook has finished. What it has set stays, like what a before-hook has, whatever fails later."""
         refusal, status, fields = before
-        if self.refusal is None:
-            self.refusal = refusal
+        self.reseal(refusal)
         if self.status != status:
             self.encoded = None  # the schema may have to filter it now
         marked, deferred, options = self._mark
@@ -389,6 +426,27 @@ class Draft:
         if self.deferred is not None:
             self.deferred[kept:] = [call for call in self.deferred[kept:] if call.when == "failed"]
         self.become(status, text)
+
+    def refuse(self, error: ClientError) -> None:
+        """Answer a request that can't be served, by the status and the detail of `error`.
+
+        Raises `TypeError` and `ValueError` for what a class of the application's own has made impossible.
+        """
+        status = check_int(f"{type(error).__name__}.status", error.status)
+        if not 400 <= status <= 499:
+            raise ValueError(f"{type(error).__name__}.status must be from 400 to 499, not {status}")
+        lines = [(check_name(name), check_value(name, value)) for name, value in error.headers.items()]
+        said = f": {error.detail}" if error.detail and error.detail not in _SAID_BY_PHRASE else ""
+        # The client's own text may be in it, and JSON can carry a lone surrogate, which UTF-8 can't.
+        text = f"{status}{_PHRASES.get(status, '')}{said}\n".encode("utf-8", "replace").decode()
+        self.error = error
+        self.roll_back(status, text)
+        for line in lines:
+            self._add(line)
+        if isinstance(error, UnprocessableContent):
+            self.set_body(list(error.problems))
+        elif isinstance(error, MethodNotAllowed):
+            self._replace((b"allow", check_value("Allow", ", ".join(error.allow))))
 
     def fail(self, error: BaseException, describe: Callable[[BaseException], str], status: int = 500) -> None:
         """The application failed before the start: a 5xx that says nothing about the error, unless `debug` is on.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Final, Generic, Protocol, TypeAlias, TypeVar, final
 
 from heaven_core._record import Record
@@ -18,9 +18,11 @@ __all__ = [
     "FileInfo",
     "Finished",
     "ListDirectory",
+    "MakePage",
     "Need",
     "NextItem",
     "OpenFile",
+    "PageMaker",
     "UseFile",
 ]
 
@@ -150,6 +152,24 @@ class NextItem(Record, Generic[S]):
         self.freeze: Final = freeze
 
 
+PageMaker: TypeAlias = Callable[[], Coroutine[object, object, None]]
+
+
+@final
+class MakePage(Record):
+    """Await `make()`, which runs the application's own page for what has gone wrong, and answer `page_made()`.
+
+    Where the client goes meanwhile, or the request is cancelled, say so and answer all the same. What it raises is no
+    `Exception`: a cancellation, an exit.
+    """
+
+    __slots__ = ("make",)
+    __match_args__ = ("make",)
+
+    def __init__(self, make: PageMaker) -> None:
+        self.make: Final = make
+
+
 @final
 class Deliver(Record):
     """Answer `delivered(sent)` once what was handed out has been performed. `sent`: bytes of the `FileRange` in it."""
@@ -188,4 +208,6 @@ class Finished(Record):
         self.outcome: Final = outcome
 
 
-Need: TypeAlias = OpenFile | UseFile | ListDirectory | NextItem[S] | Deliver | CloseStream[S] | CloseFile | Finished
+Need: TypeAlias = (
+    OpenFile | UseFile | ListDirectory | NextItem[S] | MakePage | Deliver | CloseStream[S] | CloseFile | Finished
+)

@@ -12,10 +12,7 @@ from heaven_core.machine.loop import Gone, Interrupted, Sent, Step, steps_of
 from heaven_core.machine.machine import Machine
 from heaven_core.message.bodies import AnyIterable
 from heaven_core.protocol.events import Chunk, Deferred, DeferredCall, End, Event, FileRange, Reset, Start
-from heaven_core.protocol.needs import (
-    CloseStream,
-    NextItem,
-)
+from heaven_core.protocol.needs import CloseStream, MakePage, NextItem
 from heaven_core.protocol.outcome import Outcome
 from heaven_core.runtime import Runtime
 from heaven_core.testing.disk import Disk, OpenedFile
@@ -107,6 +104,9 @@ class Driver:
             while True:
                 if type(step) is NextItem:
                     step = await self._take_item(steps, step)
+                elif type(step) is MakePage:
+                    await step.make()
+                    step = steps.send(None)
                 elif type(step) is CloseStream:
                     step = steps.send(await step.stream.close())
                 else:

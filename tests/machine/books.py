@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, TypeAlias, final
 
-from heaven_core import Chunk, Deferred, End, Event, FileRange, Machine, Request, Reset, Response, Start
+from heaven_core import Chunk, ClientError, Deferred, End, Event, FileRange, Machine, Request, Reset, Response, Start
 from heaven_core.http.headers import Field
 from heaven_core.message.bodies import AnyIterable, HeldFile
 from heaven_core.message.response import draft_of
 from heaven_core.protocol.events import When
-from heaven_core.protocol.needs import Deliver, Finished
+from heaven_core.protocol.needs import Deliver, Finished, PageMaker
 from heaven_core.protocol.outcome import Outcome, OutcomeKind
 from heaven_core.testing import Clock
 
@@ -29,7 +29,9 @@ class Case:
 
     `body` sets the body, and says which streams and open files will have to be closed. `promise` is the length that the
     stream was said to have. `whens` are those of its deferred calls: the first `kept` of them come from a before-hook,
-    so that no failure takes them back.
+    so that no failure takes them back. `page` sets the body of the application's page for all that goes wrong, and says
+    what has to be closed of it. A stream that `reads` the request hears from there that the client has left, or has
+    sent what can't be served.
     """
 
     def __init__(
@@ -43,6 +45,8 @@ class Case:
         sse: bool = False,
         whens: tuple[When, ...] = ("always", "always", "complete", "failed"),
         kept: int = 1,
+        page: Callable[[Response], list[object]] | None = None,
+        reads: bool = False,
     ) -> None:
         self.name: Final = name
         self.body: Final = body
@@ -53,6 +57,8 @@ class Case:
         self.sse: Final = sse
         self.whens: Final = whens
         self.kept: Final = kept
+        self.page: Final = page
+        self.reads: Final = reads
 
 
 @final
@@ -74,6 +80,9 @@ class Books:
                 draft_of(self.response).mark()
             self.response.defer(print, when)
         self.held: Final = case.body(self.response)
+        if case.page is not None:
+            draft_of(self.response).pages = self
+        self.page_for: BaseException | None = None
         self.adopted: Final[list[Adopted]] = []
         request = Request[object](case.method, "/", fields=case.fields)
         self.machine: Final[Machine[Adopted]] = Machine(self.response, request, Clock().runtime(), self.adopt)
@@ -86,6 +95,8 @@ class Books:
         self.room = case.promise  # bytes still missing of the promise
         self.left = False
         self.failed = ""  # or "before" or "after" the head
+        self.broken = False  # it has failed after the head, also where that is of a page for what failed before it
+        self.refused = False  # before the head, by what the client has sent
         self.kind: OutcomeKind | None = None  # once it is decided
         self.chunks: Final[list[int]] = []  # their bytes, of those known to have gone
         self.pending = 0
@@ -94,6 +105,19 @@ class Books:
         self.opened: int = 0
         self.closed_files: int = 0
         self.closed_streams: Final[list[Adopted]] = []
+
+    def find(self, error: Exception | None, status: int, what: str) -> PageMaker | None:
+        assert status >= 400
+        self.page_for = error
+        return self._make_page
+
+    async def _make_page(self) -> None:
+        assert self.case.page is not None
+        if isinstance(self.page_for, ClientError):
+            draft_of(self.response).refuse(self.page_for)
+        elif self.page_for is not None:
+            draft_of(self.response).fail(self.page_for, repr)
+        self.held.extend(self.case.page(self.response))
 
     @property
     def outcome(self) -> Outcome | None:
@@ -136,8 +160,10 @@ class Books:
             if self.pending:
                 self.chunks.append(self.pending)
             self.sent += self.pending
-            if failure and not self.failed:
-                self.failed = "after" if any(type(event) is Start for event in self.handed_out) else "before"
+            if failure:
+                after = any(type(event) is Start for event in self.handed_out)
+                self.failed = self.failed or ("after" if after else "before")
+                self.broken = self.broken or after
         self.pending = 0
         self.pairs.add((self.machine.state, name))
         self.take(call())

@@ -12,7 +12,7 @@ from errno import EACCES, EISDIR, EMFILE, ENOENT
 from functools import partial
 from typing import Final, TypeAlias, final
 
-from heaven_core import Chunk, Deferred, End, Entry, FileInfo, FileRange, Reset, Start
+from heaven_core import BadRequest, Chunk, ClientDisconnected, Deferred, End, Entry, FileInfo, FileRange, Reset, Start
 from heaven_core.message.draft import CLIENT_LEFT
 from heaven_core.message.response import draft_of
 from heaven_core.protocol.needs import (
@@ -21,10 +21,12 @@ from heaven_core.protocol.needs import (
     Deliver,
     Finished,
     ListDirectory,
+    MakePage,
     NextItem,
     OpenFile,
     UseFile,
 )
+from heaven_io.blocking_streams import run_here
 from tests.machine.books import Adopted, Books, Case, Events
 
 __all__ = ["ITEM", "Play"]
@@ -52,6 +54,7 @@ class Play(Books):
         self.owed: str | None = None  # what was being done when the client left, and may still be answered
         self.yielded = b""  # as it has to go out
         self.fulfilled = False  # what was promised has been delivered
+        self.has_page = False
         self.quiet = False  # after a cancellation nothing else goes wrong
 
     def do(self, choice: Choice) -> None:
@@ -119,11 +122,19 @@ class Play(Books):
                 yield f"file closed: {closing}", partial(self._close_file, closing)
         elif type(need) is Finished:
             yield "finished", self._finish
+        elif type(need) is MakePage:
+            yield "page made", partial(self._page_made, need)
         else:
             yield from self._openings(type(need) is ListDirectory)
 
     def _finish(self) -> None:
         self.done = True
+
+    def _page_made(self, need: MakePage) -> None:
+        run_here(need.make())
+        self.pulled = False
+        self.has_page = True
+        self.say("page_made", self.machine.page_made)
 
     def _items(self, timeout: float | None) -> Iterator[Choice]:
         machine = self.machine
@@ -134,6 +145,9 @@ class Play(Books):
         yield "exhausted", partial(self._step, "exhausted", machine.exhausted, failure=bool(self.room))
         yield "bad item", partial(self._step, "produced", partial(machine.produced, object()), failure=True)
         yield "failed", partial(self._step, "stream_failed", partial(machine.stream_failed, KeyError()), failure=True)
+        if self.case.reads:
+            yield "can't be served", self._refuse
+            yield "says that the client has left", self._say_left
         yield "interrupted", self._interrupt
         if self.ticks < 2 if timeout is not None or self.fulfilled else self.owed is not None and not self.ticks:
             yield "elapsed", self._tick
@@ -154,6 +168,22 @@ class Play(Books):
             self.yielded += BYE
         self._step("interrupted", self.machine.interrupted, failure=not ends)
 
+    def _refuse(self) -> None:
+        begun = any(type(event) is Start for event in self.handed_out)
+        self.refused = self.kind is None and not begun
+        call = partial(self.machine.stream_failed, BadRequest("no"))
+        self._step("stream_failed", call, failure=begun)
+
+    def _say_left(self) -> None:
+        if self.kind is None:
+            self.sent += self.pending
+            if self.pending:
+                self.chunks.append(self.pending)
+            self.pending = 0
+            self.kind = "complete" if self.fulfilled else "disconnected"
+        self.left = True
+        self._step("stream_failed", partial(self.machine.stream_failed, ClientDisconnected("gone")))
+
     def _step(self, name: str, call: Callable[[], Events], *, failure: bool = False) -> None:
         self.in_step, self.owed, self.ticks = False, None, 0
         self.say(name, call, failure=failure)
@@ -171,7 +201,9 @@ class Play(Books):
                 yield f"opened, {size} bytes of {changed}", partial(self._open, FileInfo(size, changed))
         for code in (ENOENT, EACCES, EISDIR, EMFILE):
             call = partial(machine.open_failed, OSError(code, "no"))
-            yield f"not opened: {code}", partial(self.say, "open_failed", call, failure=code == EMFILE)
+            sibling = bool(self.sizes) and self.machine.state == "OPENING_SIBLING"
+            lost = self.has_page and not sibling  # an application whose own page is missing has failed
+            yield f"not opened: {code}", partial(self.say, "open_failed", call, failure=code == EMFILE or lost)
 
     def _open(self, info: FileInfo) -> None:
         self.opened += 1
@@ -241,10 +273,13 @@ class Play(Books):
     def _cancel(self, sent: int = 0) -> None:
         """What is being opened closes itself, and the late answer of anything else is never given."""
         opening = type(self.machine.need) in (OpenFile, UseFile, ListDirectory)
+        paging = type(self.machine.need) is MakePage
         self._leave(sent)
         self.quiet, self.owed = True, None
         if opening:
             self.say("open_failed", partial(self.machine.open_failed, CancelledError()))
+        elif paging:
+            self.say("page_made", self.machine.page_made)
 
     def _cancel_the_handler(self) -> None:
         draft_of(self.response).lose_client()

@@ -9,12 +9,13 @@ from typing import Final
 
 import pytest
 
-from heaven_core import Entry, FileInfo, LocalProtocolError, Machine, Request, Response
+from heaven_core import ClientDisconnected, Entry, FileInfo, LocalProtocolError, Machine, PageMaker, Request, Response
 from heaven_core.machine.states import INPUTS, NAMES, STATES, TRANSITIONS
 from heaven_core.message.bodies import AnyIterable, DirectorySource, FileSource
 from heaven_core.message.response import draft_of
-from heaven_core.protocol.needs import CloseFile, CloseStream, Finished, NextItem
+from heaven_core.protocol.needs import CloseFile, CloseStream, Finished, MakePage, NextItem
 from heaven_core.testing import Clock
+from heaven_io.blocking_streams import run_here
 
 Body = Callable[[Response], None]
 Input = Callable[[Machine[AnyIterable]], object]
@@ -99,6 +100,48 @@ def _held_file(res: Response) -> None:
     res.file(BytesIO(b"hello"))
 
 
+class _Pages:
+    """An application whose page for everything is this one."""
+
+    def __init__(self, response: Response, page: Body) -> None:
+        self._response = response
+        self._page = page
+
+    def find(self, error: Exception | None, status: int, what: str) -> PageMaker | None:
+        return self._make
+
+    async def _make(self) -> None:
+        self._page(self._response)
+
+
+def _with_page(body: Body, page: Body) -> Body:
+    def set_both(res: Response) -> None:
+        body(res)
+        draft_of(res).pages = _Pages(res, page)
+
+    return set_both
+
+
+def _precompressed_with_promise(res: Response) -> None:
+    res.headers = "Content-Length", 99
+    res.file("/f", precompressed=True)
+
+
+def _text_page(res: Response) -> None:
+    res.headers.remove("Content-Length")
+    res.body = "page"
+
+
+def _file_page(res: Response) -> None:
+    res.headers.remove("Content-Length")
+    res.file("/page")
+
+
+def _stream_page(res: Response) -> None:
+    res.headers.remove("Content-Length")
+    res.stream([b"page"])
+
+
 BODIES: Final[dict[str, Body]] = {
     "buffered": _buffered,
     "impossible": _impossible,
@@ -117,15 +160,32 @@ BODIES: Final[dict[str, Body]] = {
     "directory": _directory,
     "file with a fallback": _file_with_fallback,
     "held file": _held_file,
+    "impossible, with a page": _with_page(_impossible, _text_page),
+    "impossible, with a page that is too": _with_page(_impossible, _impossible),
+    "impossible, with a file as page": _with_page(_impossible, _file_page),
+    "impossible, with a stream as page": _with_page(_impossible, _stream_page),
+    "impossible file, with a page": _with_page(_file_with_promise, _file_page),
+    "impossible precompressed file, with a page": _with_page(_precompressed_with_promise, _text_page),
+    "directory, with a page": _with_page(_directory, _text_page),
+    "promised stream, with a page": _with_page(_promised_stream, _stream_page),
+    "upgrade stream, with a page": _with_page(_upgrade_stream, _text_page),
 }
 
 # Two parts of a file of five bytes, each sent by itself. A file of no bytes has none, and other bodies have no ranges.
 RANGES: Final = (b"range", b"bytes=0-0,2-3")
 CODINGS: Final = (b"accept-encoding", b"br, gzip")
 
+
+def _page_made(machine: Machine[AnyIterable]) -> object:
+    if machine.state.startswith("PAGING") and type(machine.need) is MakePage:
+        run_here(machine.need.make())
+    return machine.page_made()
+
+
 # Each input with the arguments that make a difference.
 CALLS: Final[dict[str, list[Input]]] = {
     "start": [lambda machine: machine.start()],
+    "page_made": [_page_made],
     "opened": [
         lambda machine: machine.opened(FileInfo(5, 0)),
         lambda machine: machine.opened(FileInfo(0, 0)),
@@ -147,7 +207,11 @@ CALLS: Final[dict[str, list[Input]]] = {
         lambda machine: machine.produced(b"too long for the promise"),
     ],
     "exhausted": [lambda machine: machine.exhausted()],
-    "stream_failed": [lambda machine: machine.stream_failed(ValueError("stream"))],
+    "stream_failed": [
+        lambda machine: machine.stream_failed(ValueError("stream")),
+        lambda machine: machine.stream_failed(ClientDisconnected("in a step")),
+        lambda machine: machine.stream_failed(ExceptionGroup("group", [ClientDisconnected("in a task")])),
+    ],
     "interrupted": [lambda machine: machine.interrupted()],
     "elapsed": [lambda machine: machine.elapsed()],
     "delivered": [

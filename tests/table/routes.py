@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from json import dumps
 from typing import Final, TypedDict, TypeGuard
 
 from anyio.lowlevel import checkpoint
 
-from heaven_core import App, Context, Event, Request, Response, ServerSentEvent, cors
+from heaven_core import App, Conflict, Context, Event, Request, Response, ServerSentEvent, cors
 from tests.table.kit import (
     JSON,
     LIMIT,
@@ -23,6 +23,7 @@ from tests.table.kit import (
     failure,
     notes_of,
     refusal,
+    root_of,
     streamed,
 )
 
@@ -342,12 +343,42 @@ def _include(app: App, path: str) -> None:
     other = App()
     other.before("*", _writing("included"))
     other.GET("/users/:id:int", write_handler)
-    other.errors(404, _page)
+    other.GET("/missing", _missing_file)
+    other.GET("/tagged", _tagged)
+    other.GET("/stream", _failing_stream)
+    for status in (404, 409, 412):
+        other.errors(status, _page)
+    other.errors(LookupError, _stream_page)
     app.include(f"{path}/:team", other)
 
 
-def _page(req: Request, res: Response, ctx: Context) -> None:
-    res.json(f"no {req.path.rpartition('/')[2]}")
+async def _page(req: Request, res: Response, ctx: Context) -> None:
+    await checkpoint()
+    res.json(f"{res.status} {req.path.rpartition('/')[2]}")
+
+
+def _stream_page(req: Request, res: Response, ctx: Context) -> None:
+    res.stream(["a page", " of several parts"])
+
+
+def _missing_file(req: Request, res: Response, ctx: Context) -> None:
+    res.file("none.txt", within=root_of(ctx))
+
+
+def _tagged(req: Request, res: Response, ctx: Context) -> None:
+    res.etag = "v1"
+    res.body = "tagged"
+
+
+def _failing_stream(req: Request, res: Response, ctx: Context) -> None:
+    pages: dict[str, str] = {}
+
+    def rows() -> Iterator[str]:
+        if req.params["team"] == "red":
+            raise Conflict("taken")
+        yield pages["broken"]
+
+    res.stream(rows())
 
 
 def _around_lines(status: int) -> tuple[tuple[str, str], ...]:
@@ -389,8 +420,28 @@ ROUTES.put(
     notes=("included", "handler"), shows="The routes and hooks of another app, below a prefix.",
 )  # fmt: skip
 ROUTES.put(
-    "included-page", never, buffered(b'"no x"', JSON, ("x-hook", "included"), status=404), Ask(target="/red/x"),
-    route="/x", setup=_include, notes=("included",), shows="And its error pages.",
+    "included-page", never, buffered(b'"404 x"', JSON, ("x-hook", "included"), status=404), Ask(target="/red/x"),
+    route="/x", setup=_include, needs_loop=True, notes=("included",), shows="And its error pages.",
+)  # fmt: skip
+
+
+for _name, _ask, _body, _status in (
+    ("file-that-is-missing", Ask(target="/red/missing"), b'"404 missing"', 404),
+    ("condition", Ask(target="/red/tagged", headers=(("If-Match", '"v2"'),)), b'"412 tagged"', 412),
+    ("first-step", Ask(target="/red/stream"), b'"409 stream"', 409),
+):
+    ROUTES.put(
+        f"included-page-for-a-{_name}", never, buffered(_body, JSON, ("x-hook", "included"), status=_status), _ask,
+        route="/x", setup=_include, notes=("included",), needs_loop=True,
+        shows="They are asked also where it is found out as the body is sent.",
+    )  # fmt: skip
+ROUTES.put(
+    "included-page-that-is-a-stream", never,
+    streamed(
+        b"a page", b" of several parts", given=(("x-hook", "included"), ("cache-control", "no-store")), status=500,
+    ),
+    Ask(target="/blue/stream"), route="/x", setup=_include, notes=("included",), errors=(KeyError,),
+    outcome="failed", shows="And may be a stream.",
 )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Coroutine
 from typing import assert_never, assert_type
 
 from heaven_core.protocol.events import Chunk, Deferred, DeferredCall, End, Event, FileRange, Reset, Start
@@ -12,6 +13,7 @@ from heaven_core.protocol.needs import (
     Deliver,
     Finished,
     ListDirectory,
+    MakePage,
     Need,
     NextItem,
     OpenFile,
@@ -62,6 +64,8 @@ def needs_by_match(need: Need[bytes]) -> Outcome | None:
             assert_type(need.timeout, float | None)
         case CloseStream():
             assert_type(need.stream, bytes)
+        case MakePage():
+            assert_type(need.make, Callable[[], Coroutine[object, object, None]])
         case Deliver() | CloseFile():
             pass
         case Finished():
@@ -74,7 +78,7 @@ def needs_by_type(need: Need[object]) -> Outcome | None:
         return None
     if type(need) is OpenFile or type(need) is UseFile or type(need) is ListDirectory:
         return None
-    if type(need) is CloseFile or type(need) is Deliver:
+    if type(need) is CloseFile or type(need) is Deliver or type(need) is MakePage:
         return None
     if type(need) is Finished:
         return need.outcome
