@@ -6,6 +6,7 @@ from typing import Final, final
 
 from heaven_asgi.inbox import Inbox
 from heaven_asgi.lifespan import run_lifespan
+from heaven_asgi.presence import Presence
 from heaven_asgi.scope import has_body, request_of
 from heaven_asgi.types import Receive, Scope, Send
 from heaven_asgi.wire import CLOSE, HTTP1, ASGIWire
@@ -70,15 +71,18 @@ class ASGIAdapter:
         engine = self._engine
         inbox = Inbox(receive) if has_body(scope) else None
         request = request_of(scope, inbox)
+        presence = request.presence = Presence(receive) if inbox is None else inbox
         draft = engine.begin()
         try:
             await engine.respond(request, draft)
+            if draft.deferred is not None and await presence.has_left():
+                draft.lose_client()  # deferred work is told the truth; servers are silent about what they can't send
         except BaseException as error:
             await engine.abandon(request, draft, error)
             raise
         rendered = engine.render(request, draft)
         if rendered is None:
-            wire = ASGIWire(scope, inbox or receive, send)
+            wire = ASGIWire(scope, receive, send, inbox, presence.gone)
             await engine.send(request, draft, wire, wire)
             return
         fields, body = rendered

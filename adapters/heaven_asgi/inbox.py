@@ -7,6 +7,7 @@ from typing import Final, final
 
 import anyio
 
+from heaven_asgi.presence import received_by_now
 from heaven_asgi.types import Message, Receive
 from heaven_core.errors import ClientDisconnected
 
@@ -76,6 +77,24 @@ class Inbox:
         if not self.ended:
             raise ClientDisconnected("the client went away before it had sent the whole request")
         return b""
+
+    async def has_left(self) -> bool:
+        """See `heaven_core.Presence`. What comes of the body meanwhile is kept for its reader, as by the watch."""
+        try:
+            while not (self.gone or self._watched or self._receiving or self._lost or self._size > _READ_AHEAD):
+                self._receiving = True
+                try:
+                    message = await received_by_now(self._receive)
+                finally:
+                    self._receiving = False
+                    if self._received is not None:
+                        self._received.set()
+                if message is None:
+                    break
+                self._take(message)
+        except Exception:
+            self.gone = True  # a server whose receive() fails has lost its client
+        return self.gone
 
     async def watch(self) -> None:
         """Wait until the client has gone."""

@@ -27,15 +27,16 @@ class ASGIWire:
     Where the request may have a body, its inbox is the one that receives.
     """
 
-    __slots__ = ("_departed", "_receive", "_scope", "_send", "gone")
+    __slots__ = ("_departed", "_inbox", "_receive", "_scope", "_send", "gone")
 
-    def __init__(self, scope: Scope, receive: Receive | Inbox, send: Send) -> None:
+    def __init__(self, scope: Scope, receive: Receive, send: Send, inbox: Inbox | None, gone: bool) -> None:
         self._scope: Final = scope
         self._receive: Final = receive
+        self._inbox: Final = inbox
         self._send: Final = send
         # Once the server has been given the path of a file, and ends the body.
         self._departed: anyio.Event | None = None
-        self.gone: bool = isinstance(receive, Inbox) and receive.gone  # the handler may have read to there already
+        self.gone: bool = gone  # the handler may have found out
 
     async def send_whole(self, status: int, fields: list[Field], body: bytes, close: bool) -> None:
         """See `Wire`. The adapter does this itself, without a wire."""
@@ -77,10 +78,11 @@ class ASGIWire:
     async def watch(self, waiting: Wakeable, streaming: bool) -> None:
         """See `Peer`."""
         try:
-            if isinstance(self._receive, Inbox):
-                await self._receive.watch()
+            if self._inbox is not None:
+                await self._inbox.watch()
             else:
-                while (await self._receive())["type"] != "http.disconnect":
+                # hypercorn says it once: what has been heard must not be waited for.
+                while not self.gone and (await self._receive())["type"] != "http.disconnect":
                     pass
         except Exception:  # noqa: S110  # a server whose receive() fails has lost its client
             pass

@@ -72,7 +72,7 @@ def test_deferred_work_does_not_delay_the_next_request_on_the_connection(serve: 
         assert raw.read_answer().text == "answered"
         run.wait_for_notes(["waiting"])
         raw.send(write_request("GET", f"/go?run={run.name}"))
-        assert raw.read_answer().text == "gone"
+        assert raw.read_answer().text == '{"gone":true}'
     run.wait_for("complete 200", ["waiting", "go", "done"])
 
 

@@ -160,6 +160,38 @@ async def echo(req: Request, res: Response, ctx: Context) -> None:
     res.stream(items())
 
 
+# Slow handlers, and clients that don't wait for them
+
+
+async def asks(req: Request, res: Response, ctx: Context) -> None:
+    """Asks whether anybody still waits, until nobody does."""
+    notes = notes_of(ctx)
+    notes.write(f"left: {await req.is_disconnected()}")
+    while not await req.is_disconnected():
+        await anyio.sleep(0.01)
+    notes.write(f"left: {await req.is_disconnected()}")
+    res.body = "answered"
+
+
+async def asks_and_reads(req: Request, res: Response, ctx: Context) -> None:
+    """Asks while the body is on its way, which is not lost by that."""
+    size = 0
+    looks = [await req.is_disconnected()]
+    async for piece in req.stream():
+        size += len(piece)
+        looks.append(await req.is_disconnected())
+    res.body = f"{size} bytes, left: {any(looks)}"
+
+
+async def waits(req: Request, res: Response, ctx: Context) -> None:
+    """Waits until another request lets it go on, and asks for nothing."""
+    notes = notes_of(ctx)
+    notes.write("waiting")
+    while "go" not in notes.written:
+        await anyio.sleep(0.005)
+    res.body = "answered"
+
+
 # Where it is mounted
 
 
@@ -201,7 +233,7 @@ def later(req: Request, res: Response, ctx: Context) -> None:
 def go(req: Request, res: Response, ctx: Context) -> None:
     """Lets the deferred work of another request go on."""
     Notes(LOG.notes[req.query["run"]]).write("go")
-    res.body = "gone"
+    res.body = {"gone": True}
 
 
 def big(req: Request, res: Response, ctx: Context) -> None:
@@ -227,6 +259,8 @@ for _path, _handler in (
     ("/heartbeats", heartbeats),
     ("/place/:name", place),
     ("/slow-deferred", slow_deferred),
+    ("/asks", asks),
+    ("/waits", waits),
     ("/later", later),
     ("/go", go),
     ("/big", big),
@@ -237,3 +271,8 @@ for _path, _handler in (
 app.POST("/take", take)
 app.POST("/take-stream", take_stream, stream=True)
 app.POST("/echo", echo, stream=True)
+app.POST("/asks", asks)
+large: Final = App(max_body_size=1_000_000)
+large.POST("/asks-and-reads", asks_and_reads, stream=True)
+app.include("/large", large)
+app.POST("/waits", waits)
