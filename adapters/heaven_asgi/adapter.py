@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractAsyncContextManager
 from typing import Final, final
 
 from heaven_asgi.inbox import Inbox
@@ -11,7 +12,9 @@ from heaven_asgi.scope import has_body, request_of
 from heaven_asgi.types import Receive, Scope, Send
 from heaven_asgi.wire import CLOSE, HTTP1, ASGIWire
 from heaven_core import App
+from heaven_core.message.draft import Draft
 from heaven_driver.engine import Engine
+from heaven_driver.given import check_flag
 from heaven_io.deferred import MAX_RUNNING, MAX_WAITING
 
 __all__ = ["ASGIAdapter"]
@@ -34,10 +37,12 @@ class ASGIAdapter:
       given up and reported;
     - `stream_deadline`: seconds that streams get at the shutdown; what has not ended by then is broken off. Streams of
       events end at once, since they have no end of their own;
-    - `signals`: whether SIGTERM and SIGINT begin the shutdown of the streams, before the server's own handlers run.
+    - `signals`: whether SIGTERM and SIGINT begin the shutdown of the streams, before the server's own handlers run;
+    - `reraise`: raise what the application has failed at, after its 500 has gone out or its body was broken off, for
+      what stands around the adapter and wants to see it: an error tracker, a test client.
     """
 
-    __slots__ = ("_engine", "_signals", "app")
+    __slots__ = ("_engine", "_reraise", "_signals", "app")
 
     def __init__(
         self,
@@ -49,6 +54,7 @@ class ASGIAdapter:
         closing_limit: float = 5.0,
         stream_deadline: float = 10.0,
         signals: bool = True,
+        reraise: bool = False,
     ) -> None:
         self.app: Final = app
         self._engine: Final = Engine(
@@ -59,8 +65,10 @@ class ASGIAdapter:
             max_deferred_waiting=max_deferred_waiting,
             closing_limit=closing_limit,
             stream_deadline=stream_deadline,
+            signals=check_flag("signals", signals),
         )
         self._signals: Final = signals
+        self._reraise: Final = check_flag("reraise", reraise)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request, or the lifespan: the server calls this once for each."""
@@ -84,6 +92,8 @@ class ASGIAdapter:
         if rendered is None:
             wire = ASGIWire(scope, receive, send, inbox, presence.gone)
             await engine.send(request, draft, wire, wire)
+            if self._reraise:
+                _raise_failure(draft)
             return
         fields, body = rendered
         if draft.options.close and scope["http_version"] in HTTP1:
@@ -99,6 +109,17 @@ class ASGIAdapter:
             deferring = engine.finish(draft, len(body), sent)
             if deferring is not None:
                 await deferring
+        if self._reraise:
+            _raise_failure(draft)
+
+    def lifespan(self) -> AbstractAsyncContextManager[None]:
+        """The life of the app, for where no server sends one: to be entered by the app that this one is mounted in.
+
+        What is within it is served: the app's own lifespan is entered, deferred work has its tasks, streams are ended
+        in order at the end, and by SIGTERM and SIGINT. Raises what the app's lifespan raises, and `ValueError` where
+        `app.check()` does.
+        """
+        return self._engine.alive(signals=self._signals)
 
     async def shutdown(self) -> None:
         """End the streams of this event loop, as a signal does, and return when the last one has ended.
@@ -117,3 +138,8 @@ class ASGIAdapter:
             await send({"type": "websocket.close", "code": 1000, "reason": "no WebSocket here"})
         else:
             raise ValueError(f"an ASGI scope of type {kind!r}: this adapter serves http and lifespan")
+
+
+def _raise_failure(draft: Draft) -> None:
+    if draft.failed and draft.error is not None:
+        raise draft.error

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, nullcontext
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from functools import partial
 from typing import Final, final
 from weakref import WeakKeyDictionary
@@ -30,7 +30,7 @@ from heaven_driver.wire import Peer, Wakeable, Wire
 from heaven_io.deferred import MAX_RUNNING, MAX_WAITING, TaskGroupRunner, run_calls
 from heaven_io.detached import begin
 from heaven_io.files import ReadableFile
-from heaven_io.reporting import hand_over, log_error
+from heaven_io.reporting import hand_over, log_error, log_warning
 from heaven_io.runtime import system_runtime
 from heaven_io.streams import Stream
 
@@ -70,6 +70,10 @@ class _Nowhere:
 
 
 _NOWHERE: Final = _Nowhere()
+_NO_LIFESPAN: Final = (
+    "App(lifespan=) has not been entered, and requests come: the server sends no lifespan (it may be switched off), or "
+    "the app that this one is mounted in keeps it to itself. There enter it: async with adapter.lifespan(): ..."
+)
 
 
 @final
@@ -97,13 +101,14 @@ class Engine:
     - `stream_deadline`: seconds that streams get at the shutdown; what has not ended by then is broken off. Streams of
       events end at once, since they have no end of their own;
     - `handler_time`: seconds that hooks and handler get, in `serve`; then they are cancelled, which is a failure and a
-      503. What runs in a thread can't be cancelled.
+      503. What runs in a thread can't be cancelled;
+    - `signals`: whether streams hear SIGTERM and SIGINT themselves where `live` was not called.
     """
 
     __slots__ = (
         "_closing_limit", "_deferred_deadline", "_handler_time",
-        "_loops", "_max_deferred", "_max_deferred_waiting", "_runtime",
-        "_stream_deadline", "app",
+        "_loops", "_max_deferred", "_max_deferred_waiting", "_runtime", "_signals",
+        "_stream_deadline", "_waits_for_life", "app",
     )  # fmt: skip
 
     def __init__(
@@ -117,6 +122,7 @@ class Engine:
         closing_limit: float = 5.0,
         stream_deadline: float = 10.0,
         handler_time: float | None = None,
+        signals: bool = False,
     ) -> None:
         if max_deferred < 1 or max_deferred_waiting < 0:
             raise ValueError(
@@ -131,6 +137,8 @@ class Engine:
         self._closing_limit: Final = check_seconds("closing_limit", closing_limit)
         self._stream_deadline: Final = check_seconds("stream_deadline", stream_deadline)
         self._handler_time: Final = handler_time
+        self._signals: Final = signals
+        self._waits_for_life = app.lifespan is not None
         # A server may run several with one engine, tests one after the other.
         self._loops: Final[WeakKeyDictionary[object, _Loop]] = WeakKeyDictionary()
 
@@ -175,7 +183,11 @@ class Engine:
     # coroutine cost a small response an eighth (benchmarks/dispatch.py).
 
     def begin(self) -> Draft:
-        """Begin a response, at the arrival of its request."""
+        """Begin a response, at the arrival of its request. The first one shows whether a lifespan has come."""
+        if self._waits_for_life:
+            self._waits_for_life = False
+            if self._here().runner is None:
+                log_warning(_NO_LIFESPAN)
         return Draft(self.app, self._runtime)
 
     def respond(self, request: Request[object], draft: Draft) -> Awaitable[None]:
@@ -224,6 +236,12 @@ class Engine:
         begin the end of the streams, before whatever has handled them until now. Without `lifespan` that is left alone.
         Raises what a lifespan or `serving` raises, and `ValueError` where `app.check()` does.
         """
+        async with self.alive(signals=signals, lifespan=lifespan):
+            await serving()
+
+    @asynccontextmanager
+    async def alive(self, *, signals: bool = False, lifespan: bool = True) -> AsyncGenerator[None]:
+        """As `live`, round what is done within it."""
         app = self.app
         app.check()
         loop = self._loops[running_loop()] = _Loop(OpenStreams(self._stream_deadline, self._closing_limit))
@@ -239,7 +257,7 @@ class Engine:
                 group.start_soon(streams.wait_until_told)
                 try:
                     with heard_first(soon(streams.tell)) if signals else nullcontext():
-                        await serving()
+                        yield
                         await streams.finish()
                         await loop.runner.drain(self._deferred_deadline)
                     streams.stop()
@@ -265,7 +283,8 @@ class Engine:
         key = running_loop()
         loop = self._loops.get(key)
         if loop is None:
-            loop = self._loops[key] = _Loop(OpenStreams(self._stream_deadline, self._closing_limit))
+            streams = OpenStreams(self._stream_deadline, self._closing_limit, self._signals)
+            loop = self._loops[key] = _Loop(streams)
         return loop
 
     async def _drive(self, driver: Driver) -> None:

@@ -8,11 +8,14 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Final, Protocol, final
 
 import anyio
 
+from heaven_driver.signals import heard_first
 from heaven_driver.timers import Timers, timers_here
+from heaven_io.detached import begin
 
 __all__ = ["SENDING", "STEP", "STREAM", "Interruptible", "OpenStreams", "soon"]
 
@@ -43,12 +46,16 @@ class OpenStreams:
     """The open streams of one event loop, ended within `deadline` seconds once `tell` was called, or `finish`.
 
     `timers` are theirs. `closing_limit` is how many seconds one of them gets to close; it stands here once,
-    not in each stream that waits (benchmarks/event_streams.py).
+    not in each stream that waits (benchmarks/event_streams.py). Where no lifespan has come, and nobody tells them of
+    the end, `hear` has them hear SIGTERM and SIGINT themselves, while there is one.
     """
 
-    __slots__ = ("_began", "_deadline", "_scope", "_streams", "_told", "closing_limit", "timers")
+    __slots__ = (
+        "_began", "_deadline", "_hear", "_hearing", "_scope", "_streams", "_told", "_waits",
+        "closing_limit", "timers",
+    )  # fmt: skip
 
-    def __init__(self, deadline: float, closing_limit: float) -> None:
+    def __init__(self, deadline: float, closing_limit: float, hear: bool = False) -> None:
         self._deadline: Final = deadline
         self.closing_limit: Final = closing_limit
         self._began = math.inf
@@ -56,14 +63,26 @@ class OpenStreams:
         self._told: Final = anyio.Event()
         self.timers: Final[Timers] = timers_here()
         self._scope: Final = anyio.CancelScope()
+        self._hear: Final = hear
+        self._hearing: ExitStack | None = None
+        self._waits = False
 
     def join(self, stream: Interruptible) -> None:
         """Count a stream that begins."""
         self._streams.add(stream)
+        if self._hear and self._hearing is None:
+            self._hearing = ExitStack()
+            self._hearing.enter_context(heard_first(soon(self.tell)))
+            if not self._waits:
+                self._waits = True
+                begin(self.wait_until_told, "ending the streams").abandon(_nothing)
 
     def leave(self, stream: Interruptible) -> None:
         """Forget a stream that has ended."""
         self._streams.discard(stream)
+        if not self._streams and self._hearing is not None:
+            hearing, self._hearing = self._hearing, None
+            hearing.close()
 
     async def wait_until_told(self) -> None:
         """End the streams once `tell` has been called, and those that begin afterwards, until `stop` is called."""
@@ -98,6 +117,10 @@ class OpenStreams:
             now = anyio.current_time()
         if not self._told.is_set():
             self._began = math.inf  # streams that begin later have their own time, when this is called again
+
+
+async def _nothing(_: None) -> None:
+    """Drop the result of ending the streams, for which nobody asks."""
 
 
 def soon(call: Callable[[], None]) -> Callable[[], None]:

@@ -9,7 +9,7 @@ from typing import Final, TypeAlias
 
 from heaven_core.protocol.events import DeferredCall, DeferRunner
 
-__all__ = ["Report", "hand_over", "log_all_lost", "log_error"]
+__all__ = ["Report", "hand_over", "log_all_lost", "log_error", "log_warning"]
 
 _LOGGER: Final = logging.getLogger("heaven_core")
 
@@ -22,16 +22,21 @@ def log_error(error: BaseException, where: str) -> None:
     _log("error in %s", _in_one_line(where), error=error)
 
 
+def log_warning(text: str) -> None:
+    """Log something that is no error, and that somebody should mend."""
+    _log(text, level=logging.WARNING)
+
+
 def log_all_lost(calls: Iterable[DeferredCall], why: str) -> None:
     """Log of each deferred call, by its name, that it will not run to its end, and why."""
     for call in calls:
         _log("deferred call %s is lost: %s", _in_one_line(call.name), why)
 
 
-def _log(message: str, *arguments: str, error: BaseException | None = None) -> None:
+def _log(message: str, *arguments: str, error: BaseException | None = None, level: int = logging.ERROR) -> None:
     """Log it. A handler that raises, a queue that is full say, is shown on stderr, as `logging` itself does."""
     try:
-        _LOGGER.error(message, *arguments, exc_info=error)
+        _LOGGER.log(level, message, *arguments, exc_info=error)
     except KeyboardInterrupt:
         raise
     except BaseException as broken:

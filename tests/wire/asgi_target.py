@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import importlib
 import os
-from typing import Final
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Final
 
 from heaven_asgi import ASGIAdapter
 from heaven_asgi.types import Receive, Scope, Send
 from heaven_core import App
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
 
 __all__ = ["application"]
 
@@ -25,7 +30,20 @@ DEADLINE: Final = float(os.environ.get("HEAVEN_TEST_DEADLINE", "10"))
 adapter: Final = ASGIAdapter(_load(), deferred_deadline=DEADLINE, stream_deadline=DEADLINE)
 
 
-async def application(scope: Scope, receive: Receive, send: Send) -> None:
+def _mounted_in_starlette(passes_on: bool) -> Starlette:
+    """As docs/asgi.md has it, or as somebody has it who knows nothing of lifespans."""
+    from starlette.applications import Starlette
+    from starlette.routing import Mount
+
+    @asynccontextmanager
+    async def lifespan(outer: Starlette) -> AsyncGenerator[None]:
+        async with adapter.lifespan():
+            yield
+
+    return Starlette(routes=[Mount("/", app=adapter)], lifespan=lifespan if passes_on else None)
+
+
+async def _application(scope: Scope, receive: Receive, send: Send) -> None:
     """Mounts as routers do: the path stays whole, `root_path` says what of it is theirs."""
     if scope["type"] == "lifespan" and "HEAVEN_TEST_NO_LIFESPAN" in os.environ:
         raise NotImplementedError("a router that keeps the lifespan to itself")
@@ -36,3 +54,7 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     if scope["type"] == "http" and scope["path"].startswith(f"{MOUNT}/"):
         scope = {**scope, "root_path": scope.get("root_path", "") + MOUNT}
     await adapter(scope, receive, send)
+
+
+STARLETTE: Final = os.environ.get("HEAVEN_TEST_STARLETTE")
+application: Final = _application if STARLETTE is None else _mounted_in_starlette(STARLETTE == "passes on")
