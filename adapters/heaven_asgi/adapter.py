@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Generator
 from typing import Final, final
 
 from heaven_asgi.inbox import Inbox
 from heaven_asgi.lifespan import run_lifespan
 from heaven_asgi.scope import has_body, request_of
 from heaven_asgi.types import Receive, Scope, Send
-from heaven_asgi.wire import CLOSE, HTTP1, ASGIWire
+from heaven_asgi.wire import CLOSE, HTTP1, PIECE, ASGIWire
 from heaven_core import App
-from heaven_driver.engine import Engine
+from heaven_driver.engine import Engine, on_asyncio
 from heaven_io.deferred import MAX_RUNNING, MAX_WAITING
 
 __all__ = ["ASGIAdapter"]
 
 # Servers write Date themselves; uvicorn does so once a second.
 _DATE_LAG: Final = 2.0
+
+# Bytes of a body that is sent by hand, as `__call__` does it: at most a piece, and never on trio, where what has been
+# begun by hand can't be given up. Which event loop it is takes as long to ask as a send: the first request asks.
+_UNKNOWN: Final = -1
+_NEVER: Final = -2
 
 
 @final
@@ -33,10 +39,12 @@ class ASGIAdapter:
       given up and reported;
     - `stream_deadline`: seconds that streams get at the shutdown; what has not ended by then is broken off. Streams of
       events end at once, since they have no end of their own;
+    - `send_timeout`: seconds for which a client may take nothing of what it is sent, `None` for ever; then it counts as
+      gone. What is large is sent in pieces of 128 KiB, each of which has so long;
     - `signals`: whether SIGTERM and SIGINT begin the shutdown of the streams, before the server's own handlers run.
     """
 
-    __slots__ = ("_engine", "_signals", "app")
+    __slots__ = ("_engine", "_most_by_hand", "_signals", "app")
 
     def __init__(
         self,
@@ -47,6 +55,7 @@ class ASGIAdapter:
         max_deferred_waiting: int = MAX_WAITING,
         closing_limit: float = 5.0,
         stream_deadline: float = 10.0,
+        send_timeout: float | None = 60.0,
         signals: bool = True,
     ) -> None:
         self.app: Final = app
@@ -58,7 +67,9 @@ class ASGIAdapter:
             max_deferred_waiting=max_deferred_waiting,
             closing_limit=closing_limit,
             stream_deadline=stream_deadline,
+            send_timeout=send_timeout,
         )
+        self._most_by_hand = _UNKNOWN
         self._signals: Final = signals
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -78,16 +89,30 @@ class ASGIAdapter:
             raise
         rendered = engine.render(request, draft)
         if rendered is None:
-            wire = ASGIWire(scope, inbox or receive, send)
+            wire = ASGIWire(scope, inbox or receive, send, engine.sends())
             await engine.send(request, draft, wire, wire)
             return
         fields, body = rendered
-        if draft.options.close and scope["http_version"] in HTTP1:
-            fields.append(CLOSE)
         sent = False
         try:
-            await send({"type": "http.response.start", "status": draft.status, "headers": fields})
-            await send({"type": "http.response.body", "body": body})
+            if len(body) > self._most_by_hand:
+                if self._most_by_hand == _UNKNOWN:
+                    self._most_by_hand = PIECE if on_asyncio() else _NEVER
+                wire = ASGIWire(scope, inbox or receive, send, engine.sends())
+                await wire.send_whole(draft.status, fields, body, draft.options.close)
+            else:
+                if draft.options.close and scope["http_version"] in HTTP1:
+                    fields.append(CLOSE)
+                # By hand, since a timeout round each would take a tenth of all this: what ends in its first step, as
+                # nearly always, needs none.
+                steps = send({"type": "http.response.start", "status": draft.status, "headers": fields}).__await__()
+                for waiting in steps:
+                    await self._wait_on(steps, waiting, scope, receive, send)
+                    break
+                steps = send({"type": "http.response.body", "body": body}).__await__()
+                for waiting in steps:
+                    await self._wait_on(steps, waiting, scope, receive, send)
+                    break
             sent = True
         except OSError:
             pass  # the client has gone, and there is nobody to tell
@@ -103,6 +128,14 @@ class ASGIAdapter:
         that begin afterwards are ended by the next call, or by the next `lifespan.shutdown`.
         """
         await self._engine.shutdown()
+
+    def _wait_on(
+        self, steps: Generator[object, object, None], waiting: object, scope: Scope, receive: Receive, send: Send
+    ) -> Awaitable[None]:
+        if not on_asyncio():  # one adapter for both: nobody does that but tests
+            self._most_by_hand = _NEVER
+        sends = self._engine.sends()
+        return sends.wait_on(steps, waiting, ASGIWire(scope, receive, send, sends))
 
     async def _serve_other(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind = scope["type"]

@@ -23,7 +23,8 @@ from heaven_core.message.response import Response
 from heaven_core.protocol.events import DeferredCall
 from heaven_core.protocol.outcome import OutcomeKind
 from heaven_driver.driver import Driver
-from heaven_driver.given import check_app, check_seconds, lifespan_of
+from heaven_driver.given import check_app, check_seconds, check_timeout, lifespan_of
+from heaven_driver.send_timeout import SendTimeout
 from heaven_driver.shutdown import OpenStreams, soon
 from heaven_driver.signals import heard_first
 from heaven_driver.wire import Peer, Wakeable, Wire
@@ -76,10 +77,11 @@ _NOWHERE: Final = _Nowhere()
 class _Loop:
     """What the requests of one event loop share: its open streams, and where deferred work goes while it lives."""
 
-    __slots__ = ("runner", "streams")
+    __slots__ = ("runner", "sends", "streams")
 
-    def __init__(self, streams: OpenStreams) -> None:
+    def __init__(self, streams: OpenStreams, send_timeout: float | None) -> None:
         self.streams: Final = streams
+        self.sends: Final = SendTimeout(send_timeout, streams.timers, on_asyncio())
         self.runner: TaskGroupRunner | None = None
 
 
@@ -96,6 +98,8 @@ class Engine:
       given up and reported;
     - `stream_deadline`: seconds that streams get at the shutdown; what has not ended by then is broken off. Streams of
       events end at once, since they have no end of their own;
+    - `send_timeout`: seconds after which a client that takes nothing is gone, `None` for never. The wire sees to it, as
+      it knows its transport; for one that can't tell what has been taken there is `sends`;
     - `handler_time`: seconds that hooks and handler get, in `serve`; then they are cancelled, which is a failure and a
       503. What runs in a thread can't be cancelled.
     """
@@ -103,7 +107,7 @@ class Engine:
     __slots__ = (
         "_closing_limit", "_deferred_deadline", "_handler_time",
         "_loops", "_max_deferred", "_max_deferred_waiting", "_runtime",
-        "_stream_deadline", "app",
+        "_stream_deadline", "app", "send_timeout",
     )  # fmt: skip
 
     def __init__(
@@ -116,6 +120,7 @@ class Engine:
         max_deferred_waiting: int = MAX_WAITING,
         closing_limit: float = 5.0,
         stream_deadline: float = 10.0,
+        send_timeout: float | None = 60.0,
         handler_time: float | None = None,
     ) -> None:
         if max_deferred < 1 or max_deferred_waiting < 0:
@@ -130,6 +135,7 @@ class Engine:
         self._max_deferred_waiting: Final = max_deferred_waiting
         self._closing_limit: Final = check_seconds("closing_limit", closing_limit)
         self._stream_deadline: Final = check_seconds("stream_deadline", stream_deadline)
+        self.send_timeout: Final = check_timeout("send_timeout", send_timeout)
         self._handler_time: Final = handler_time
         # A server may run several with one engine, tests one after the other.
         self._loops: Final[WeakKeyDictionary[object, _Loop]] = WeakKeyDictionary()
@@ -226,7 +232,7 @@ class Engine:
         """
         app = self.app
         app.check()
-        loop = self._loops[running_loop()] = _Loop(OpenStreams(self._stream_deadline, self._closing_limit))
+        loop = self._loops[running_loop()] = self._new_loop()
         streams = loop.streams
         async with AsyncExitStack() as stack:
             manager = lifespan_of(app) if lifespan else None
@@ -257,6 +263,10 @@ class Engine:
         """
         await self._here().streams.finish()
 
+    def sends(self) -> SendTimeout:
+        """The timeout of the sends of this event loop, for a wire over a transport that has none."""
+        return self._here().sends
+
     def report(self, error: BaseException, where: str) -> None:
         """Tell the application of an error, and the log."""
         self.app.report(error, where, self._runtime)
@@ -265,8 +275,11 @@ class Engine:
         key = running_loop()
         loop = self._loops.get(key)
         if loop is None:
-            loop = self._loops[key] = _Loop(OpenStreams(self._stream_deadline, self._closing_limit))
+            loop = self._loops[key] = self._new_loop()
         return loop
+
+    def _new_loop(self) -> _Loop:
+        return _Loop(OpenStreams(self._stream_deadline, self._closing_limit), self.send_timeout)
 
     async def _drive(self, driver: Driver) -> None:
         # There is one of this as long as a stream is open: the fewer such frames and the smaller, the better.
