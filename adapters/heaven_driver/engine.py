@@ -10,7 +10,6 @@ from typing import Final, final
 from weakref import WeakKeyDictionary
 
 import anyio
-from anyio.to_thread import run_sync as run_in_thread
 
 from heaven_core.app.app import App
 from heaven_core.app.dispatch import respond, time_out
@@ -25,14 +24,16 @@ from heaven_core.protocol.outcome import OutcomeKind
 from heaven_driver.driver import Driver
 from heaven_driver.given import check_app, check_seconds, check_timeout, lifespan_of
 from heaven_driver.send_timeout import SendTimeout
-from heaven_driver.shutdown import OpenStreams, soon
+from heaven_driver.shutdown import OpenStreams
 from heaven_driver.signals import heard_first
 from heaven_driver.wire import Peer, Wakeable, Wire
 from heaven_io.deferred import MAX_RUNNING, MAX_WAITING, TaskGroupRunner, run_calls
 from heaven_io.detached import begin
 from heaven_io.files import ReadableFile
+from heaven_io.in_threads import handle_in_thread
 from heaven_io.reporting import hand_over, log_error
 from heaven_io.runtime import system_runtime
+from heaven_io.soon import soon
 from heaven_io.streams import Stream
 
 __all__ = ["Engine", "on_asyncio", "running_loop"]
@@ -187,7 +188,7 @@ class Engine:
     def respond(self, request: Request[object], draft: Draft) -> Awaitable[None]:
         """Run hooks and handler. What is raised is for `abandon`; then it passes on."""
         request.app = self.app
-        return respond(self.app.registry, request, draft, self._runtime, run_in_thread)
+        return respond(self.app.registry, request, draft, self._runtime, handle_in_thread)
 
     async def _respond_within(self, seconds: float, request: Request[object], draft: Draft) -> None:
         with anyio.move_on_after(seconds) as scope:

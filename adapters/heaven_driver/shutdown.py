@@ -5,16 +5,14 @@ Those of events end in order, any other when its time is up.
 
 from __future__ import annotations
 
-import asyncio
 import math
-from collections.abc import Callable
 from typing import Final, Protocol, final
 
 import anyio
 
 from heaven_driver.timers import Timers, timers_here
 
-__all__ = ["SENDING", "STEP", "STREAM", "Interruptible", "OpenStreams", "soon"]
+__all__ = ["SENDING", "STEP", "STREAM", "Interruptible", "OpenStreams"]
 
 # How far an interruption reaches.
 STEP: Final = 1  # the step that is awaited
@@ -98,20 +96,3 @@ class OpenStreams:
             now = anyio.current_time()
         if not self._told.is_set():
             self._began = math.inf  # streams that begin later have their own time, when this is called again
-
-
-def soon(call: Callable[[], None]) -> Callable[[], None]:
-    """A function that has the running event loop do `call`; it may be called anywhere, also in a signal's handler."""
-    try:
-        loop = asyncio.get_running_loop()
-    except RuntimeError:
-        from trio.lowlevel import current_trio_token  # noqa: PLC0415  (nobody on asyncio needs to have it)
-
-        token = current_trio_token()
-        return lambda: token.run_sync_soon(call)
-    return lambda: _in_loop(loop, call)
-
-
-def _in_loop(loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> None:
-    if not loop.is_closed():
-        loop.call_soon_threadsafe(call)
