@@ -128,4 +128,4 @@ for path, handler in (
 app.before("/upload", watch)
 app.POST("/upload", upload, stream=True)
 app.GET("/numbers", numbers)
-adapter: Final = SocketAdapter(app, limits=Limits(send_time=5, linger_time=1), response_deadline=10)
+adapter: Final = SocketAdapter(app, limits=Limits(linger_time=1), send_timeout=5, response_deadline=10)

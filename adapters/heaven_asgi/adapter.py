@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Generator
 from contextlib import AbstractAsyncContextManager
 from typing import Final, final
 
@@ -10,10 +11,10 @@ from heaven_asgi.lifespan import run_lifespan
 from heaven_asgi.presence import Presence
 from heaven_asgi.scope import has_body, request_of
 from heaven_asgi.types import Receive, Scope, Send
-from heaven_asgi.wire import CLOSE, HTTP1, ASGIWire
+from heaven_asgi.wire import CLOSE, HTTP1, PIECE, ASGIWire
 from heaven_core import App
 from heaven_core.message.draft import Draft
-from heaven_driver.engine import Engine
+from heaven_driver.engine import Engine, on_asyncio
 from heaven_driver.given import check_flag
 from heaven_io.deferred import MAX_RUNNING, MAX_WAITING
 
@@ -21,6 +22,11 @@ __all__ = ["ASGIAdapter"]
 
 # Servers write Date themselves; uvicorn does so once a second.
 _DATE_LAG: Final = 2.0
+
+# Bytes of a body that is sent by hand, as `__call__` does it: at most a piece, and never on trio, where what has been
+# begun by hand can't be given up. Which event loop it is takes as long to ask as a send: the first request asks.
+_UNKNOWN: Final = -1
+_NEVER: Final = -2
 
 
 @final
@@ -37,12 +43,14 @@ class ASGIAdapter:
       given up and reported;
     - `stream_deadline`: seconds that streams get at the shutdown; what has not ended by then is broken off. Streams of
       events end at once, since they have no end of their own;
+    - `send_timeout`: seconds for which a client may take nothing of what it is sent, `None` for ever; then it counts as
+      gone. What is large is sent in pieces of 128 KiB, each of which has so long;
     - `signals`: whether SIGTERM and SIGINT begin the shutdown of the streams, before the server's own handlers run;
     - `reraise`: raise what the application has failed at, after its 500 has gone out or its body was broken off, for
       what stands around the adapter and wants to see it: an error tracker, a test client.
     """
 
-    __slots__ = ("_engine", "_reraise", "_signals", "app")
+    __slots__ = ("_engine", "_most_by_hand", "_reraise", "_signals", "app")
 
     def __init__(
         self,
@@ -53,6 +61,7 @@ class ASGIAdapter:
         max_deferred_waiting: int = MAX_WAITING,
         closing_limit: float = 5.0,
         stream_deadline: float = 10.0,
+        send_timeout: float | None = 60.0,
         signals: bool = True,
         reraise: bool = False,
     ) -> None:
@@ -65,12 +74,16 @@ class ASGIAdapter:
             max_deferred_waiting=max_deferred_waiting,
             closing_limit=closing_limit,
             stream_deadline=stream_deadline,
+            send_timeout=send_timeout,
             signals=check_flag("signals", signals),
         )
+        self._most_by_hand = _UNKNOWN
         self._signals: Final = signals
         self._reraise: Final = check_flag("reraise", reraise)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(  # noqa: C901, PLR0912  # one coroutine a request: a part of its own would be a call more
+        self, scope: Scope, receive: Receive, send: Send
+    ) -> None:
         """Serve a request, or the lifespan: the server calls this once for each."""
         if scope["type"] != "http":
             await self._serve_other(scope, receive, send)
@@ -90,18 +103,32 @@ class ASGIAdapter:
             raise
         rendered = engine.render(request, draft)
         if rendered is None:
-            wire = ASGIWire(scope, receive, send, inbox, presence.gone)
+            wire = ASGIWire(scope, receive, send, engine.sends(), inbox, presence.gone)
             await engine.send(request, draft, wire, wire)
             if self._reraise:
                 _raise_failure(draft)
             return
         fields, body = rendered
-        if draft.options.close and scope["http_version"] in HTTP1:
-            fields.append(CLOSE)
         sent = False
         try:
-            await send({"type": "http.response.start", "status": draft.status, "headers": fields})
-            await send({"type": "http.response.body", "body": body})
+            if len(body) > self._most_by_hand:
+                if self._most_by_hand == _UNKNOWN:
+                    self._most_by_hand = PIECE if on_asyncio() else _NEVER
+                wire = ASGIWire(scope, receive, send, engine.sends(), inbox, presence.gone)
+                await wire.send_whole(draft.status, fields, body, draft.options.close)
+            else:
+                if draft.options.close and scope["http_version"] in HTTP1:
+                    fields.append(CLOSE)
+                # By hand, since a timeout round each would take a tenth of all this: what ends in its first step, as
+                # nearly always, needs none.
+                steps = send({"type": "http.response.start", "status": draft.status, "headers": fields}).__await__()
+                for waiting in steps:
+                    await self._wait_on(steps, waiting, scope, receive, send)
+                    break
+                steps = send({"type": "http.response.body", "body": body}).__await__()
+                for waiting in steps:
+                    await self._wait_on(steps, waiting, scope, receive, send)
+                    break
             sent = True
         except OSError:
             pass  # the client has gone, and there is nobody to tell
@@ -128,6 +155,14 @@ class ASGIAdapter:
         that begin afterwards are ended by the next call, or by the next `lifespan.shutdown`.
         """
         await self._engine.shutdown()
+
+    def _wait_on(
+        self, steps: Generator[object, object, None], waiting: object, scope: Scope, receive: Receive, send: Send
+    ) -> Awaitable[None]:
+        if not on_asyncio():  # one adapter for both: nobody does that but tests
+            self._most_by_hand = _NEVER
+        sends = self._engine.sends()
+        return sends.wait_on(steps, waiting, ASGIWire(scope, receive, send, sends))
 
     async def _serve_other(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind = scope["type"]

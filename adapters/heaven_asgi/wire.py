@@ -9,12 +9,18 @@ import anyio
 
 from heaven_asgi.inbox import Inbox
 from heaven_asgi.types import Message, Receive, Scope, Send
+from heaven_asgi.unacknowledged import unacknowledged
 from heaven_asgi.zero_copy import PathOfDescriptor, extensions_of, left_of, path_of, zero_copy_message
 from heaven_core.http.headers import Field
+from heaven_driver.send_timeout import SendTimeout
 from heaven_driver.wire import Wakeable
-from heaven_io.files import ReadableFile
+from heaven_io.files import READ_SIZE, ReadableFile
 
-__all__ = ["CLOSE", "HTTP1", "ASGIWire"]
+__all__ = ["CLOSE", "HTTP1", "PIECE", "ASGIWire"]
+
+# Bytes in one message. A server says nothing before nearly all of it is on its way: where nobody else can tell either,
+# a client that takes less than this within `send_timeout`, 2 KB a second by default, is gone.
+PIECE: Final = READ_SIZE
 
 CLOSE: Final[Field] = (b"connection", b"close")  # what HTTP/1 says where the connection ends after a response
 HTTP1: Final = frozenset({"1", "1.0", "1.1"})  # granian says "1" for HTTP/1.0
@@ -27,36 +33,48 @@ class ASGIWire:
     Where the request may have a body, its inbox is the one that receives.
     """
 
-    __slots__ = ("_departed", "_inbox", "_receive", "_scope", "_send", "gone")
+    __slots__ = ("_departed", "_inbox", "_receive", "_scope", "_send", "_sends", "gone")
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, inbox: Inbox | None, gone: bool) -> None:
+    def __init__(
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        sends: SendTimeout,
+        inbox: Inbox | None = None,
+        gone: bool = False,
+    ) -> None:
         self._scope: Final = scope
         self._receive: Final = receive
         self._inbox: Final = inbox
         self._send: Final = send
+        self._sends: Final = sends
         # Once the server has been given the path of a file, and ends the body.
         self._departed: anyio.Event | None = None
         self.gone: bool = gone  # the handler may have found out
 
     async def send_whole(self, status: int, fields: list[Field], body: bytes, close: bool) -> None:
-        """See `Wire`. The adapter does this itself, without a wire."""
+        """See `Wire`. For most small ones the adapter does this itself, without a wire."""
+        if len(body) <= PIECE:
+            await self._sends.wait(self._send_small(self._head(status, fields, close), body), self)
+            return
         await self.send_head(status, fields, len(body), close, True)
-        await self._send({"type": "http.response.body", "body": body})
+        await self._send_in_pieces(body, True)
 
     def send_head(
         self, status: int, fields: list[Field], length: int | None, close: bool, more: bool
     ) -> Awaitable[None]:
         """See `Wire`."""
-        if close and self._scope["http_version"] in HTTP1:
-            fields = [*fields, CLOSE]
-        return self._send({"type": "http.response.start", "status": status, "headers": fields})
+        return self._sends.wait(self._send(self._head(status, fields, close)), self)
 
     def send_body(self, chunks: Sequence[bytes], ended: bool) -> Awaitable[None] | None:
         """See `Wire`."""
         if self._departed is not None:
             return None
         data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
-        return self._send({"type": "http.response.body", "body": data, "more_body": not ended})
+        if len(data) > PIECE:
+            return self._send_in_pieces(data, ended)
+        return self._sends.wait(self._send({"type": "http.response.body", "body": data, "more_body": not ended}), self)
 
     def send_file(self, file: ReadableFile, offset: int, count: int, whole: bool) -> Awaitable[int] | None:
         """See `Wire`. By its path, else by its descriptor, where the server offers that."""
@@ -71,6 +89,10 @@ class ASGIWire:
 
     def reset(self) -> None:
         """See `Wire`. To return without a last body message is how ASGI says it."""
+
+    def count_unsent(self) -> int | None:
+        """See `Taking`."""
+        return unacknowledged(self._scope)
 
     def confirm(self) -> None:
         """See `Peer`. Whole responses don't come this way."""
@@ -90,6 +112,22 @@ class ASGIWire:
         if self._departed is not None:
             self._departed.set()
         waiting.wake()
+
+    def _head(self, status: int, fields: list[Field], close: bool) -> Message:
+        if close and self._scope["http_version"] in HTTP1:
+            fields = [*fields, CLOSE]
+        return {"type": "http.response.start", "status": status, "headers": fields}
+
+    async def _send_small(self, head: Message, body: bytes) -> None:
+        await self._send(head)
+        await self._send({"type": "http.response.body", "body": body})
+
+    async def _send_in_pieces(self, data: bytes, ended: bool) -> None:
+        size = len(data)
+        for start in range(0, size, PIECE):
+            end = start + PIECE
+            message = {"type": "http.response.body", "body": data[start:end], "more_body": not ended or end < size}
+            await self._sends.wait(self._send(message), self)
 
     async def _send_path(self, path: PathOfDescriptor, fd: int, count: int) -> int:
         departed = self._departed = anyio.Event()

@@ -9,7 +9,6 @@ from typing import Final, assert_never, final
 
 import anyio
 from anyio.abc import TaskGroup
-from anyio.to_thread import run_sync as run_in_thread
 
 from heaven_core.errors import ClientDisconnected
 from heaven_core.machine.machine import Machine
@@ -34,6 +33,7 @@ from heaven_driver.wire import Peer, Wire
 from heaven_io.closing import close_within, given_up
 from heaven_io.files import READ_SIZE, open_async
 from heaven_io.held import use_async
+from heaven_io.in_threads import work_on_file
 from heaven_io.listing import list_directory
 from heaven_io.opening import open_file
 from heaven_io.streams import Stream
@@ -201,7 +201,7 @@ class Driver:
 
     async def _list(self, need: ListDirectory) -> tuple[Event, ...]:
         try:
-            entries = await run_in_thread(list_directory, need.path, need.within)
+            entries = await work_on_file(list_directory, need.path, need.within)
         except Exception as error:
             return self._machine.open_failed(error)
         return self._machine.listed(entries)

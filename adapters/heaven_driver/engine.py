@@ -10,7 +10,6 @@ from typing import Final, final
 from weakref import WeakKeyDictionary
 
 import anyio
-from anyio.to_thread import run_sync as run_in_thread
 
 from heaven_core.app.app import App
 from heaven_core.app.dispatch import respond, time_out
@@ -23,15 +22,18 @@ from heaven_core.message.response import Response
 from heaven_core.protocol.events import DeferredCall
 from heaven_core.protocol.outcome import OutcomeKind
 from heaven_driver.driver import Driver
-from heaven_driver.given import check_app, check_seconds, lifespan_of
-from heaven_driver.shutdown import OpenStreams, soon
+from heaven_driver.given import check_app, check_seconds, check_timeout, lifespan_of
+from heaven_driver.send_timeout import SendTimeout
+from heaven_driver.shutdown import OpenStreams
 from heaven_driver.signals import heard_first
 from heaven_driver.wire import Peer, Wakeable, Wire
 from heaven_io.deferred import MAX_RUNNING, MAX_WAITING, TaskGroupRunner, run_calls
 from heaven_io.detached import begin
 from heaven_io.files import ReadableFile
+from heaven_io.in_threads import handle_in_thread
 from heaven_io.reporting import hand_over, log_error, log_warning
 from heaven_io.runtime import system_runtime
+from heaven_io.soon import soon
 from heaven_io.streams import Stream
 
 __all__ = ["Engine", "on_asyncio", "running_loop"]
@@ -80,10 +82,11 @@ _NO_LIFESPAN: Final = (
 class _Loop:
     """What the requests of one event loop share: its open streams, and where deferred work goes while it lives."""
 
-    __slots__ = ("runner", "streams")
+    __slots__ = ("runner", "sends", "streams")
 
-    def __init__(self, streams: OpenStreams) -> None:
+    def __init__(self, streams: OpenStreams, send_timeout: float | None) -> None:
         self.streams: Final = streams
+        self.sends: Final = SendTimeout(send_timeout, streams.timers, on_asyncio())
         self.runner: TaskGroupRunner | None = None
 
 
@@ -100,6 +103,8 @@ class Engine:
       given up and reported;
     - `stream_deadline`: seconds that streams get at the shutdown; what has not ended by then is broken off. Streams of
       events end at once, since they have no end of their own;
+    - `send_timeout`: seconds after which a client that takes nothing is gone, `None` for never. The wire sees to it, as
+      it knows its transport; for one that can't tell what has been taken there is `sends`;
     - `handler_time`: seconds that hooks and handler get, in `serve`; then they are cancelled, which is a failure and a
       503. What runs in a thread can't be cancelled;
     - `signals`: whether streams hear SIGTERM and SIGINT themselves where `live` was not called.
@@ -108,7 +113,7 @@ class Engine:
     __slots__ = (
         "_closing_limit", "_deferred_deadline", "_handler_time",
         "_loops", "_max_deferred", "_max_deferred_waiting", "_runtime", "_signals",
-        "_stream_deadline", "_waits_for_life", "app",
+        "_stream_deadline", "_waits_for_life", "app", "send_timeout",
     )  # fmt: skip
 
     def __init__(
@@ -121,6 +126,7 @@ class Engine:
         max_deferred_waiting: int = MAX_WAITING,
         closing_limit: float = 5.0,
         stream_deadline: float = 10.0,
+        send_timeout: float | None = 60.0,
         handler_time: float | None = None,
         signals: bool = False,
     ) -> None:
@@ -136,6 +142,7 @@ class Engine:
         self._max_deferred_waiting: Final = max_deferred_waiting
         self._closing_limit: Final = check_seconds("closing_limit", closing_limit)
         self._stream_deadline: Final = check_seconds("stream_deadline", stream_deadline)
+        self.send_timeout: Final = check_timeout("send_timeout", send_timeout)
         self._handler_time: Final = handler_time
         self._signals: Final = signals
         self._waits_for_life = app.lifespan is not None
@@ -193,7 +200,7 @@ class Engine:
     def respond(self, request: Request[object], draft: Draft) -> Awaitable[None]:
         """Run hooks and handler. What is raised is for `abandon`; then it passes on."""
         request.app = self.app
-        return respond(self.app.registry, request, draft, self._runtime, run_in_thread)
+        return respond(self.app.registry, request, draft, self._runtime, handle_in_thread)
 
     async def _respond_within(self, seconds: float, request: Request[object], draft: Draft) -> None:
         with anyio.move_on_after(seconds) as scope:
@@ -244,7 +251,7 @@ class Engine:
         """As `live`, round what is done within it."""
         app = self.app
         app.check()
-        loop = self._loops[running_loop()] = _Loop(OpenStreams(self._stream_deadline, self._closing_limit))
+        loop = self._loops[running_loop()] = self._new_loop(False)
         streams = loop.streams
         async with AsyncExitStack() as stack:
             manager = lifespan_of(app) if lifespan else None
@@ -275,6 +282,10 @@ class Engine:
         """
         await self._here().streams.finish()
 
+    def sends(self) -> SendTimeout:
+        """The timeout of the sends of this event loop, for a wire over a transport that has none."""
+        return self._here().sends
+
     def report(self, error: BaseException, where: str) -> None:
         """Tell the application of an error, and the log."""
         self.app.report(error, where, self._runtime)
@@ -283,9 +294,11 @@ class Engine:
         key = running_loop()
         loop = self._loops.get(key)
         if loop is None:
-            streams = OpenStreams(self._stream_deadline, self._closing_limit, self._signals)
-            loop = self._loops[key] = _Loop(streams)
+            loop = self._loops[key] = self._new_loop(self._signals)
         return loop
+
+    def _new_loop(self, hear: bool) -> _Loop:
+        return _Loop(OpenStreams(self._stream_deadline, self._closing_limit, hear), self.send_timeout)
 
     async def _drive(self, driver: Driver) -> None:
         # There is one of this as long as a stream is open: the fewer such frames and the smaller, the better.

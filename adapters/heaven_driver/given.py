@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from math import inf
 from typing import TypeAlias, TypeGuard
 
 from heaven_core import App
 
-__all__ = ["LifespanManager", "check_app", "check_flag", "check_seconds", "lifespan_of"]
+__all__ = ["LifespanManager", "check_app", "check_flag", "check_seconds", "check_timeout", "lifespan_of"]
 
 LifespanManager: TypeAlias = AbstractAsyncContextManager[object] | AbstractContextManager[object]
 
@@ -34,6 +35,16 @@ def check_seconds(name: str, value: object) -> float:
     if not value >= 0:  # NaN is neither
         raise ValueError(f"{name}= must be 0 or more seconds, not {value!r}")
     return value
+
+
+def check_timeout(name: str, value: object) -> float | None:
+    """A number of seconds, more than 0; `None`, also for infinity: no timeout. Raises `TypeError` and `ValueError`."""
+    if value is None:
+        return None
+    seconds = check_seconds(name, value)
+    if not seconds:
+        raise ValueError(f"{name}= must be more than 0 seconds, or None for no timeout, not {value!r}")
+    return None if seconds == inf else seconds
 
 
 def lifespan_of(app: App) -> LifespanManager | None:

@@ -5,9 +5,7 @@ Those of events end in order, any other when its time is up.
 
 from __future__ import annotations
 
-import asyncio
 import math
-from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Final, Protocol, final
 
@@ -16,8 +14,9 @@ import anyio
 from heaven_driver.signals import heard_first
 from heaven_driver.timers import Timers, timers_here
 from heaven_io.detached import begin
+from heaven_io.soon import soon
 
-__all__ = ["SENDING", "STEP", "STREAM", "Interruptible", "OpenStreams", "soon"]
+__all__ = ["SENDING", "STEP", "STREAM", "Interruptible", "OpenStreams"]
 
 # How far an interruption reaches.
 STEP: Final = 1  # the step that is awaited
@@ -121,20 +120,3 @@ class OpenStreams:
 
 async def _nothing(_: None) -> None:
     """Drop the result of ending the streams, for which nobody asks."""
-
-
-def soon(call: Callable[[], None]) -> Callable[[], None]:
-    """A function that has the running event loop do `call`; it may be called anywhere, also in a signal's handler."""
-    try:
-        loop = asyncio.get_running_loop()
-    except RuntimeError:
-        from trio.lowlevel import current_trio_token  # noqa: PLC0415  (nobody on asyncio needs to have it)
-
-        token = current_trio_token()
-        return lambda: token.run_sync_soon(call)
-    return lambda: _in_loop(loop, call)
-
-
-def _in_loop(loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> None:
-    if not loop.is_closed():
-        loop.call_soon_threadsafe(call)

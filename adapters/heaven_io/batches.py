@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
+from contextvars import Context, copy_context
 from typing import Final, final
 
 import anyio
 import anyio.to_thread
+from anyio import CapacityLimiter
 
 from heaven_core.protocol.frozen_event import as_it_is
 from heaven_io.detached import Job, begin
+from heaven_io.in_threads import STEPS, run_in
 from heaven_io.steps import FAST, Steps
+from heaven_io.threads import Threads
 
 __all__ = ["BatchedIterator"]
 
@@ -21,12 +23,12 @@ __all__ = ["BatchedIterator"]
 class BatchedIterator:
     """The items of `iterable`, one at a time, without ever blocking the event loop.
 
-    A list or tuple is iterated in place. Anything else is iterated in worker threads of anyio's default limiter, by
+    A list or tuple is iterated in place. Anything else is iterated in worker threads that such iterables share, by
     `Steps`; an item that is ready waits for `FAST` seconds at most while the thread is in a slow step. With
     `own_thread` all of its steps and its closing run in one thread, which nobody else has.
     """
 
-    __slots__ = ("_closing", "_filling", "_in_place", "_own", "_steps")
+    __slots__ = ("_closing", "_context", "_filling", "_in_place", "_own", "_steps")
 
     def __init__(self, iterable: Iterable[object], *, own_thread: bool = False) -> None:
         # Exactly these: a subclass may have an __iter__ of its own, which may block.
@@ -37,7 +39,8 @@ class BatchedIterator:
         self._filling: Job[None] | None = None
         self._closing: Job[None] | None = None
         # Its thread begins with the first step.
-        self._own: Final = ThreadPoolExecutor(1, "heaven-core stream") if own_thread and not in_place else None
+        self._own: Final = Threads("heaven-core stream", 1, None) if own_thread and not in_place else None
+        self._context: Context | None = None  # of the steps there
 
     async def next(self, freeze: Callable[[object], object] = as_it_is) -> object:
         """The next item. Cancelling it loses nothing: the item comes next time.
@@ -108,26 +111,28 @@ class BatchedIterator:
                 await filling.result()
 
     async def _fill(self) -> None:
-        await anyio.to_thread.run_sync(self._steps.fill if self._own is None else self._fill_there)
+        if self._own is None:
+            await anyio.to_thread.run_sync(self._steps.fill, limiter=STEPS.limiter)
+        else:
+            await self._run_there(self._own, self._steps.fill)
 
     async def _close(self) -> None:
         if self._filling is not None:
             await self._filling.result()
-        # A limiter of its own: closing must not wait until some other stream's slow step makes room.
-        close = self._steps.close if self._own is None else self._close_there
-        await anyio.to_thread.run_sync(close, limiter=anyio.CapacityLimiter(1))
-
-    def _fill_there(self) -> None:
-        # A thread of the pool waits for it, which is simple, and as much as an extra thread for a stream may cost.
-        assert self._own is not None  # asked before
-        self._own.submit(copy_context().run, self._steps.fill).result()
-
-    def _close_there(self) -> None:
-        assert self._own is not None  # asked before
+        if self._own is None:
+            # A limiter of its own: closing must not wait until some other stream's slow step makes room.
+            await anyio.to_thread.run_sync(self._steps.close, limiter=CapacityLimiter(1))
+            return
         try:
-            self._own.submit(copy_context().run, self._steps.close).result()
+            await self._run_there(self._own, self._steps.close)
         finally:
             self._own.shutdown(wait=False)
+
+    async def _run_there(self, own: Threads, work: Callable[[], None]) -> None:
+        if self._context is None:
+            # A copy of this one, in which no event loop is said to run: anyio knows how to make that.
+            self._context = await anyio.to_thread.run_sync(copy_context, limiter=CapacityLimiter(1))
+        await run_in(own, self._context.run, work)
 
 
 async def _nothing(_: None) -> None:

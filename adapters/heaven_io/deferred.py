@@ -9,28 +9,22 @@ from typing import Final, final
 
 import anyio
 import anyio.to_thread
-from anyio import CapacityLimiter
 from anyio.abc import TaskGroup
 
 from heaven_core.protocol.events import DeferredCall
 from heaven_io.cancelling import is_own_cancellation
+from heaven_io.in_threads import DEFERRED
 from heaven_io.reporting import Report, log_all_lost
 
-__all__ = ["DEFERRED_THREADS", "MAX_RUNNING", "MAX_WAITING", "TaskGroupRunner", "run_calls"]
-
-# Sync calls that a runner may have running at a time. They don't share the threads of handlers and streams, which
-# slow ones would starve.
-DEFERRED_THREADS: Final = 40
+__all__ = ["MAX_RUNNING", "MAX_WAITING", "TaskGroupRunner", "run_calls"]
 
 # Responses whose calls run at a time, and those whose calls wait.
 MAX_RUNNING: Final = 100
 MAX_WAITING: Final = 10_000
 
 
-async def run_calls(
-    calls: Iterable[DeferredCall], app: object, report: Report, limiter: CapacityLimiter | None = None
-) -> None:
-    """Run `calls` one after the other: an `async def` here, any other function in a worker thread of `limiter`.
+async def run_calls(calls: Iterable[DeferredCall], app: object, report: Report) -> None:
+    """Run `calls` one after the other: an `async def` here, any other function in a worker thread.
 
     What a sync function returns is awaited if it can be. A call that raises is reported and the next one runs;
     only a cancellation of this task and `KeyboardInterrupt` end it: then what has not run, or not to its
@@ -39,7 +33,7 @@ async def run_calls(
     pending = deque(calls)
     try:
         while pending:
-            await _run_call(pending[0], app, report, limiter)
+            await _run_call(pending[0], app, report)
             pending.popleft()
     finally:
         log_all_lost(pending, "its task was cancelled")
@@ -54,7 +48,7 @@ class TaskGroupRunner:
     """
 
     __slots__ = (
-        "_drained", "_group", "_idle", "_limiter", "_max_running", "_max_waiting", "_report", "_running",
+        "_drained", "_group", "_idle", "_max_running", "_max_waiting", "_report", "_running",
         "_waiting",
     )  # fmt: skip
 
@@ -65,7 +59,6 @@ class TaskGroupRunner:
         self._report: Final = report
         self._max_running: Final = max_running
         self._max_waiting: Final = max_waiting
-        self._limiter: Final = CapacityLimiter(DEFERRED_THREADS)
         # What is pending, and the scope to cancel it by.
         self._running: Final[dict[anyio.CancelScope, deque[DeferredCall]]] = {}
         self._waiting: Final[deque[tuple[deque[DeferredCall], object]]] = deque()
@@ -112,7 +105,7 @@ class TaskGroupRunner:
         try:
             with scope:
                 while pending:
-                    await _run_call(pending[0], app, self._report, self._limiter)
+                    await _run_call(pending[0], app, self._report)
                     if pending:  # not drained meanwhile
                         pending.popleft()
         finally:
@@ -124,14 +117,14 @@ class TaskGroupRunner:
                 self._idle.set()
 
 
-async def _run_call(call: DeferredCall, app: object, report: Report, limiter: CapacityLimiter | None) -> None:
+async def _run_call(call: DeferredCall, app: object, report: Report) -> None:
     try:
         if inspect.iscoroutinefunction(call.func):
             result = call.run(app)
         else:
             # In a tuple, since trio refuses a thread that returns a coroutine.
             (result,) = await anyio.to_thread.run_sync(
-                lambda: (call.run(app),), abandon_on_cancel=True, limiter=limiter
+                lambda: (call.run(app),), abandon_on_cancel=True, limiter=DEFERRED.limiter
             )
         if isinstance(result, Awaitable):
             await result

@@ -10,13 +10,14 @@ from typing import Final, Protocol, final
 
 import aiofiles
 import anyio
-import anyio.to_thread
 from aiofiles.threadpool.binary import AsyncFileIO
 from anyio.lowlevel import checkpoint
 
 from heaven_core.protocol.needs import FileInfo
 from heaven_io.detached import Job, begin
+from heaven_io.in_threads import work_on_file
 from heaven_io.opening import OpenedFile
+from heaven_io.threads import FILES
 from heaven_io.windows import Window
 
 __all__ = ["READ_SIZE", "ReadableFile", "open_async"]
@@ -89,7 +90,7 @@ async def _open_on_asyncio(opening: Callable[[], OpenedFile]) -> ReadableFile | 
 
     try:
         # The name is only for its repr: a path with a NUL would be refused before our own opener sees it.
-        file = await aiofiles.open("file", "rb", buffering=0, opener=opener)
+        file = await aiofiles.open("file", "rb", buffering=0, opener=opener, executor=FILES)
     except OSError as error:
         return error
     return _AsyncioFile(file, opened[0])
@@ -97,7 +98,7 @@ async def _open_on_asyncio(opening: Callable[[], OpenedFile]) -> ReadableFile | 
 
 async def _open_in_thread(opening: Callable[[], OpenedFile]) -> ReadableFile | OSError:
     try:
-        return _ThreadFile(await anyio.to_thread.run_sync(opening))
+        return _ThreadFile(await work_on_file(opening))
     except OSError as error:
         return error
 
@@ -132,7 +133,7 @@ class _AsyncioFile:
     async def _read(self, offset: int, count: int) -> bytes:
         # Not aiofiles' seek() and read(): a file that the application has opened shares its position with ours.
         async with self._lock:
-            return await asyncio.get_running_loop().run_in_executor(None, os.pread, self.fd, count, offset)
+            return await work_on_file(os.pread, self.fd, count, offset)
 
     async def _close(self) -> None:
         async with self._lock:
@@ -155,11 +156,11 @@ class _ThreadFile:
             await checkpoint()
             return data
         # On trio a cancelled owner still waits for its thread, so no read is left behind.
-        return await anyio.to_thread.run_sync(os.pread, self.fd, count, offset)
+        return await work_on_file(os.pread, self.fd, count, offset)
 
     async def close(self) -> None:
         if not self._closed:
             self._closed = True
             self._window.close()
             with anyio.CancelScope(shield=True):
-                await anyio.to_thread.run_sync(os.close, self.fd)
+                await work_on_file(os.close, self.fd)

@@ -10,12 +10,12 @@ from typing import Final, final
 
 from anyio import CancelScope, get_cancelled_exc_class
 from anyio.lowlevel import checkpoint
-from anyio.to_thread import run_sync
 
 from heaven_core.protocol.needs import BinaryFile, FileInfo
 from heaven_io.blocking import HeldReader, duplicate
 from heaven_io.detached import begin
 from heaven_io.files import ReadableFile, open_async
+from heaven_io.in_threads import work_on_file
 from heaven_io.opening import OpenedFile
 
 __all__ = ["use_async"]
@@ -37,7 +37,7 @@ async def use_async(file: BinaryFile) -> ReadableFile:
         return await open_async(partial(_duplicate, file))
     except _NoRegularFile:
         pass
-    measuring = begin(lambda: run_sync(HeldReader, file), "measuring a file")
+    measuring = begin(lambda: work_on_file(HeldReader, file), "measuring a file")
     try:
         return _ThreadedFile(await measuring.result())
     except get_cancelled_exc_class():
@@ -86,7 +86,7 @@ class _ThreadedFile:
         self.info: Final = reader.info
 
     async def read_at(self, offset: int, count: int) -> bytes:
-        return await begin(lambda: run_sync(self._reader.read_at, offset, count), "reading a file").result()
+        return await begin(lambda: work_on_file(self._reader.read_at, offset, count), "reading a file").result()
 
     async def close(self) -> None:
-        await begin(lambda: run_sync(self._reader.close), "closing a file").result()
+        await begin(lambda: work_on_file(self._reader.close), "closing a file").result()

@@ -48,6 +48,8 @@ class SocketAdapter:
     - `trusted_proxies`: addresses and networks, or "unix", whose word is taken for who the client of a request is, and
       by which scheme it came; `forwarded_header`: where they say it, "X-Forwarded-For" (with -Proto) or "Forwarded";
     - `fast_lane`: whether plain heads are read without h11;
+    - `send_timeout`: seconds for which a client may take nothing while somebody waits to send it more, by what its
+      machine acknowledges, `None` for ever; then the connection is reset, and the response's outcome `disconnected`;
     - `response_deadline`: seconds that responses get at the shutdown; what has not ended by then is broken off, and
       gets `closing_limit` more to close. Streams of events end at once, since they have no end of their own;
     - `deferred_deadline`, `max_deferred`, `max_deferred_waiting`, `closing_limit`: see `Engine`.
@@ -75,6 +77,7 @@ class SocketAdapter:
         trusted_proxies: Iterable[str] = (),
         forwarded_header: str = "X-Forwarded-For",
         fast_lane: bool = True,
+        send_timeout: float | None = 60.0,
         response_deadline: float = 10.0,
         deferred_deadline: float = 10.0,
         max_deferred: int = MAX_RUNNING,
@@ -100,6 +103,7 @@ class SocketAdapter:
             max_deferred_waiting=max_deferred_waiting,
             closing_limit=closing_limit,
             stream_deadline=response_deadline,
+            send_timeout=send_timeout,
             handler_time=self._limits.handler_time,
         )
 
@@ -271,14 +275,14 @@ async def _serve_socket(service: Service, connected: socket.socket, address: Soc
     client, server = _prepare(connected, address)
     connected.setblocking(False)
     if on_asyncio():
-        transport = AsyncioTransport(connected, service.timers, service.limits.send_time)
+        transport = AsyncioTransport(connected, service.timers, service.engine.send_timeout)
         session = transport.listener = Session(service, transport, client, server, "http")
         await transport.open()
     else:
         from heaven_socket.trio_transport import TrioTransport  # noqa: PLC0415  (nobody on asyncio needs to have it)
 
         session = Session(
-            service, TrioTransport(connected, service.timers, service.limits.send_time), client, server, "http"
+            service, TrioTransport(connected, service.timers, service.engine.send_timeout), client, server, "http"
         )
     await session.run()
 
@@ -302,7 +306,7 @@ async def _serve_tls(service: Service, tls: ssl.SSLContext, connected: socket.so
             with anyio.CancelScope(shield=True):
                 await anyio.aclose_forcefully(plain)
     if stream is not None:
-        transport = StreamTransport(stream, service.timers, service.limits.send_time)
+        transport = StreamTransport(stream, service.timers, service.engine.send_timeout)
         await Session(service, transport, client, server, "https").run()
 
 
@@ -323,7 +327,7 @@ async def _serve_stream(service: Service, stream: ByteStream) -> None:
     remote: SocketAddress = stream.extra(SocketAttribute.remote_address, None)
     local: SocketAddress = stream.extra(SocketAttribute.local_address, None)
     scheme = "https" if stream.extra(TLSAttribute.tls_version, None) is not None else "http"
-    transport = StreamTransport(stream, service.timers, service.limits.send_time)
+    transport = StreamTransport(stream, service.timers, service.engine.send_timeout)
     await Session(service, transport, _client(remote), _server(local), scheme).run()
 
 

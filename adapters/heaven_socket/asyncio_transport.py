@@ -30,14 +30,14 @@ class AsyncioTransport(asyncio.BufferedProtocol):
     """
 
     __slots__ = (
-        "_closed", "_duplicate", "_loop", "_paused", "_received", "_room", "_send_time",
+        "_closed", "_duplicate", "_loop", "_paused", "_received", "_room", "_send_timeout",
         "_socket", "_timers", "_transport", "_unsent", "_waiting", "ended", "listener", "lost",
     )  # fmt: skip
 
-    def __init__(self, connected: socket.socket, timers: Timers, send_time: float | None) -> None:
+    def __init__(self, connected: socket.socket, timers: Timers, send_timeout: float | None) -> None:
         self._socket: Final = connected
         self._timers: Final = timers
-        self._send_time: Final = send_time
+        self._send_timeout: Final = send_timeout
         self._loop: Final = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._received: bytes | bytearray | None = None
@@ -261,12 +261,12 @@ class AsyncioTransport(asyncio.BufferedProtocol):
             await room
         finally:
             self._room = None
-            if self._send_time is not None:
-                self._timers.clear(self._send_time, self)
+            if self._send_timeout is not None:
+                self._timers.clear(self._send_timeout, self)
 
     def _set_timer(self) -> None:
-        if self._send_time is not None:
-            self._timers.set(self._send_time, self)
+        if self._send_timeout is not None:
+            self._timers.set(self._send_timeout, self)
 
     def _make_room(self) -> None:
         if self._room is not None and not self._room.done():

@@ -25,7 +25,6 @@ class Limits:
     - `body_time`: without a single byte of a body that is being waited for (408);
     - `body_rate`: bytes a second of a body, on average, while it is waited for; the first `body_grace` seconds are free
       (408);
-    - `send_time`: without a single byte taken by the client (the connection is reset);
     - `linger_time`: how long a client may go on sending after the last response, which it could lose if the connection
       were closed at once (RFC 9112 §9.6);
     - `handler_time`: from the head to the start of the response (503), off unless given.
@@ -40,7 +39,7 @@ class Limits:
 
     __slots__ = (
         "body_grace", "body_rate", "body_time", "connections", "fields", "handler_time", "head_size", "head_time",
-        "keep_alive_time", "linger_time", "requests", "send_time", "target_size",
+        "keep_alive_time", "linger_time", "requests", "target_size",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0913  # each has a name
@@ -54,7 +53,6 @@ class Limits:
         body_time: float | None = 30.0,
         body_rate: float | None = 240.0,
         body_grace: float = 5.0,
-        send_time: float | None = 60.0,
         linger_time: float = 2.0,
         handler_time: float | None = None,
         connections: int = 10_000,
@@ -68,7 +66,6 @@ class Limits:
         self.body_time: Final = _time("body_time", body_time)
         self.body_rate: Final = _time("body_rate", body_rate)
         self.body_grace: Final = body_grace
-        self.send_time: Final = _time("send_time", send_time)
         self.linger_time: Final = linger_time
         self.handler_time: Final = _time("handler_time", handler_time)
         self.connections: Final = _positive("connections", connections)

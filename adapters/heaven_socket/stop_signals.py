@@ -11,7 +11,7 @@ from typing import Final, TypeAlias
 
 import anyio
 
-from heaven_driver.shutdown import soon
+from heaven_io.soon import soon
 
 __all__ = ["heard_once"]
 

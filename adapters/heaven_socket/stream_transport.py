@@ -27,12 +27,12 @@ _GONE: Final = (BrokenResourceError, ClosedResourceError, BusyResourceError)
 class StreamTransport:
     """See `Transport`. What is special about a stream stays with it, so files are read and not sent by the kernel."""
 
-    __slots__ = ("_scope", "_send_time", "_sending", "_stream", "_timers", "_unsent", "ended", "lost")
+    __slots__ = ("_scope", "_send_timeout", "_sending", "_stream", "_timers", "_unsent", "ended", "lost")
 
-    def __init__(self, stream: ByteStream, timers: Timers, send_time: float | None) -> None:
+    def __init__(self, stream: ByteStream, timers: Timers, send_timeout: float | None) -> None:
         self._stream: Final = stream
         self._timers: Final = timers
-        self._send_time: Final = send_time
+        self._send_timeout: Final = send_timeout
         self._scope: anyio.CancelScope | None = None
         self._sending: anyio.CancelScope | None = None
         self._unsent = 0  # when that began
@@ -139,29 +139,29 @@ class StreamTransport:
                 self.lost = True  # a part of it has gone, so that nothing can follow
 
     async def _send_piece(self, piece: bytes) -> None:
-        if self._send_time is None:
+        if self._send_timeout is None:
             await self._stream.send(piece)
             return
         self._unsent = self._count_unsent()
-        self._timers.set(self._send_time, self)
+        self._timers.set(self._send_timeout, self)
         scope = self._sending = anyio.CancelScope()
         try:
             with scope:
                 await self._stream.send(piece)
         finally:
-            self._timers.clear(self._send_time, self)
+            self._timers.clear(self._send_timeout, self)
             self._sending = None
         if scope.cancelled_caught:
-            raise ConnectionResetError(f"the client has taken nothing for {self._send_time:g} s")
+            raise ConnectionResetError(f"the client has taken nothing for {self._send_timeout:g} s")
 
     def elapse(self) -> None:
         """See `Timed`: the client has taken nothing for as long as the limit says, or less than all."""
-        if self._sending is None or self._send_time is None:
+        if self._sending is None or self._send_timeout is None:
             return
         unsent = self._count_unsent()
         if unsent < self._unsent:
             self._unsent = unsent
-            self._timers.set(self._send_time, self)
+            self._timers.set(self._send_timeout, self)
         else:
             self._sending.cancel()
 

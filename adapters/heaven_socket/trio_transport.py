@@ -21,13 +21,13 @@ __all__ = ["TrioTransport"]
 class TrioTransport:
     """See `Transport`. The socket is used as it is, so that what can be sent at once costs no coroutine."""
 
-    __slots__ = ("_interrupted", "_receiving", "_send_time", "_sending", "_socket", "_timers", "_unsent", "lost")
+    __slots__ = ("_interrupted", "_receiving", "_send_timeout", "_sending", "_socket", "_timers", "_unsent", "lost")
 
-    def __init__(self, connected: socket.socket, timers: Timers, send_time: float | None) -> None:
+    def __init__(self, connected: socket.socket, timers: Timers, send_timeout: float | None) -> None:
         connected.setblocking(False)
         self._socket: Final = connected
         self._timers: Final = timers
-        self._send_time: Final = send_time
+        self._send_timeout: Final = send_timeout
         self._receiving = False
         self._sending = False
         self._unsent = 0  # when somebody began to wait
@@ -120,12 +120,12 @@ class TrioTransport:
 
     def elapse(self) -> None:
         """See `Timed`: the client has taken nothing for as long as the limit says."""
-        if not self._sending or self._send_time is None:
+        if not self._sending or self._send_timeout is None:
             return
         unsent = self._count_unsent()
         if unsent < self._unsent:
             self._unsent = unsent
-            self._timers.set(self._send_time, self)
+            self._timers.set(self._send_timeout, self)
         else:
             self.lost = True
             reset_on_close(self._socket)
@@ -154,9 +154,9 @@ class TrioTransport:
                 self.lost = True  # a part of it has gone, so that nothing can follow
 
     async def _until_writable(self) -> None:
-        if self._send_time is not None:
+        if self._send_timeout is not None:
             self._unsent = self._count_unsent()
-            self._timers.set(self._send_time, self)
+            self._timers.set(self._send_timeout, self)
         self._sending = True
         try:
             while True:
@@ -169,5 +169,5 @@ class TrioTransport:
                     return
         finally:
             self._sending = False
-            if self._send_time is not None:
-                self._timers.clear(self._send_time, self)
+            if self._send_timeout is not None:
+                self._timers.clear(self._send_timeout, self)

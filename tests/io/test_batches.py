@@ -15,6 +15,7 @@ import anyio.to_thread
 import pytest
 
 from heaven_io.batches import BatchedIterator
+from heaven_io.in_threads import STEPS
 from heaven_io.steps import BATCH_ITEMS
 
 pytestmark = pytest.mark.anyio
@@ -261,7 +262,7 @@ class TestCancellation:
         await until(closed)
 
     async def test_closing_needs_no_thread_that_slow_streams_have_taken(self) -> None:
-        limiter = anyio.to_thread.current_default_thread_limiter()
+        limiter = STEPS.limiter
         source = Gated(gate=-1)
         iterator = BatchedIterator(source.items)
         await iterator.next()

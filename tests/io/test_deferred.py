@@ -14,6 +14,7 @@ import pytest
 from heaven_core import App
 from heaven_core.protocol.events import DeferredCall
 from heaven_io.deferred import TaskGroupRunner, run_calls
+from heaven_io.in_threads import HANDLERS
 from heaven_io.reporting import hand_over
 
 pytestmark = pytest.mark.anyio
@@ -355,7 +356,7 @@ class TestRunner:
         assert [message.rpartition(" is lost: ")[2] for message in caplog.messages] == ["its task was cancelled"] * 2
 
     async def test_slow_calls_leave_the_threads_of_handlers_alone(self) -> None:
-        limiter = anyio.to_thread.current_default_thread_limiter()
+        limiter = HANDLERS.limiter
         before = limiter.borrowed_tokens
         seen: list[float] = []
 

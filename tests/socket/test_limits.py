@@ -27,8 +27,8 @@ def make_app() -> App:
     return app
 
 
-def limited(limits: Limits, app: App | None = None) -> SocketAdapter:
-    return SocketAdapter(make_app() if app is None else app, limits=limits)
+def limited(limits: Limits, app: App | None = None, send_timeout: float | None = 60.0) -> SocketAdapter:
+    return SocketAdapter(make_app() if app is None else app, limits=limits, send_timeout=send_timeout)
 
 
 async def answer_to(client: Client, data: bytes, every: float) -> WireAnswer:
@@ -186,7 +186,7 @@ async def test_a_client_that_takes_nothing_is_gone(kind: Kind) -> None:
     closed = anyio.Event()
     ending = Ending(app)
     app.GET("/text", lambda req, res, ctx: res.stream(endless(closed)))
-    adapter = limited(Limits(send_time=SHORT), app)
+    adapter = SocketAdapter(app, send_timeout=SHORT)
     async with serving(kind, app, adapter) as server, server.connect() as client:
         await client.send(GET)
         with anyio.fail_after(PATIENCE):
@@ -204,7 +204,7 @@ async def test_a_client_that_takes_nothing_of_a_file_is_gone(
     app = App()
     ending = Ending(app)
     app.GET("/text", lambda req, res, ctx: res.file(path))
-    adapter = limited(Limits(send_time=SHORT), app)
+    adapter = SocketAdapter(app, send_timeout=SHORT)
     async with serving(kind, app, adapter) as server, server.connect() as client:
         await client.send(GET)
         with anyio.fail_after(PATIENCE):
@@ -217,7 +217,7 @@ async def test_a_client_that_is_slow_but_takes_something_stays(kind: Kind) -> No
     size = 20_000_000
     app = App()
     app.GET("/text", lambda req, res, ctx: setattr(res, "body", b"x" * size))
-    adapter = limited(Limits(send_time=2 * SHORT, requests=1), app)
+    adapter = limited(Limits(requests=1), app, 2 * SHORT)
     async with serving(kind, app, adapter) as server, server.connect(receive_buffer=100_000) as client:
         await client.send(GET)
         taken = 0
@@ -268,7 +268,6 @@ async def test_a_handler_that_takes_too_long_is_a_503(kind: Kind) -> None:
         {"connections": 0},
         {"requests": -1},
         {"head_time": 0},
-        {"send_time": -1},
         {"linger_time": -1},
         {"body_grace": -1},
         {"keep_alive_time": float("nan")},
@@ -280,7 +279,7 @@ def test_what_can_be_no_limit_is_refused(wrong: dict[str, float], kind: None) ->
         Limits(**wrong)  # type: ignore[arg-type]  # a float for each, where some are whole numbers
 
 
-@pytest.mark.parametrize("wrong", [{"head_time": "5"}, {"fields": 1.5}, {"head_size": None}, {"send_time": True}])
+@pytest.mark.parametrize("wrong", [{"head_time": "5"}, {"fields": 1.5}, {"head_size": None}, {"body_time": True}])
 @pytest.mark.parametrize("kind", [None])
 def test_what_is_no_number_is_refused(wrong: dict[str, float], kind: None) -> None:
     with pytest.raises(TypeError, match=next(iter(wrong))):

@@ -27,7 +27,8 @@ def _load() -> App:
 
 
 DEADLINE: Final = float(os.environ.get("HEAVEN_TEST_DEADLINE", "10"))
-adapter: Final = ASGIAdapter(_load(), deferred_deadline=DEADLINE, stream_deadline=DEADLINE)
+SEND_TIMEOUT: Final = float(os.environ.get("HEAVEN_TEST_SEND_TIMEOUT", "60"))
+adapter: Final = ASGIAdapter(_load(), deferred_deadline=DEADLINE, stream_deadline=DEADLINE, send_timeout=SEND_TIMEOUT)
 
 
 def _mounted_in_starlette(passes_on: bool) -> Starlette:

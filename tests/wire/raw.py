@@ -44,8 +44,16 @@ class WireAnswer:
 class Raw:
     """A connection. Everything is bounded in time."""
 
-    def __init__(self, port: int) -> None:
-        self.socket: Final = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
+    def __init__(self, port: int, receive_buffer: int | None = None) -> None:
+        self.socket: Final = socket.socket()
+        self.socket.settimeout(PATIENCE)
+        if receive_buffer is not None:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        try:
+            self.socket.connect(("127.0.0.1", port))
+        except BaseException:
+            self.socket.close()
+            raise
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.received = b""
         self.was_reset = False

@@ -21,6 +21,7 @@ from heaven_socket import SocketAdapter
 __all__ = ["main"]
 
 DEADLINE: Final = float(os.environ.get("HEAVEN_TEST_DEADLINE", "10"))
+SEND_TIMEOUT: Final = float(os.environ.get("HEAVEN_TEST_SEND_TIMEOUT", "60"))
 
 
 def _load() -> App:
@@ -49,7 +50,7 @@ async def _serve_streams(adapter: SocketAdapter, port: int) -> None:
 
 def main(port: int, backend: str) -> None:
     logging.basicConfig()
-    adapter = SocketAdapter(_load(), deferred_deadline=DEADLINE, response_deadline=DEADLINE)
+    adapter = SocketAdapter(_load(), deferred_deadline=DEADLINE, response_deadline=DEADLINE, send_timeout=SEND_TIMEOUT)
     if backend == "streams":
         anyio.run(_serve_streams, adapter, port)
     elif backend == "trio":

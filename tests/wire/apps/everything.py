@@ -63,6 +63,27 @@ async def endless(req: Request, res: Response, ctx: Context) -> None:
     res.defer(notes.later("failed"), "failed")
 
 
+async def flood(req: Request, res: Response, ctx: Context) -> None:
+    """Never ends, and is fast."""
+    notes = notes_of(ctx)
+
+    async def items() -> AsyncIterator[bytes]:
+        try:
+            while True:
+                yield b"x" * 65536
+        finally:
+            notes.write("closed")
+
+    res.stream(items())
+    res.defer(notes.later("always"))
+
+
+async def buffered(req: Request, res: Response, ctx: Context) -> None:
+    """More than fits into what operating systems and servers keep of a response."""
+    res.body = bytes(12 * 1024 * 1024)
+    res.defer(notes_of(ctx).later("always"))
+
+
 async def silent(req: Request, res: Response, ctx: Context) -> None:
     """Gives one event, then says nothing; not even a heartbeat tells the server that the client has gone."""
     notes = notes_of(ctx)
@@ -254,6 +275,8 @@ for _path, _handler in (
     ("/log", log),
     ("/endless", endless),
     ("/endless-sync", endless_sync),
+    ("/flood", flood),
+    ("/buffered", buffered),
     ("/silent", silent),
     ("/mute", mute),
     ("/heartbeats", heartbeats),
