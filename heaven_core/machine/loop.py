@@ -87,7 +87,7 @@ class Gone(Record):
 
 @final
 class Elapsed(Exception):
-    """Thrown in at a `NextItem`, or raised by a stream: its timeout is over, and the same item is still awaited."""
+    """Sent or thrown in at a `NextItem`, or raised by a stream: its timeout is over, the same item is still awaited."""
 
 
 @final
@@ -99,8 +99,8 @@ Step: TypeAlias = Event | NextItem[S] | MakePage | CloseStream[S]
 """What the driver is asked to do. Answers go in by `send`:
 
 - an event: `None` when it is performed, for a `FileRange` a `Sent`; `Gone` if it can't be;
-- `NextItem`: the item; what else came of the step is thrown in: the end (`StopIteration`, `StopAsyncIteration`),
-  `Elapsed`, `Interrupted`, `ClientDisconnected`, or what it raised;
+- `NextItem`: the item, or an `Elapsed` while the step goes on; what else came of it is thrown in: the end
+  (`StopIteration`, `StopAsyncIteration`), `Elapsed`, `Interrupted`, `ClientDisconnected`, or what it raised;
 - `MakePage`: nothing, once its `make` was awaited; `Gone` where it was ended from outside;
 - `CloseStream`: what closing raised, or `None`.
 """
@@ -175,7 +175,7 @@ def _next_item(machine: Machine[S], need: NextItem[S]) -> Generator[Step[S], obj
         return machine.disconnected()
     except Exception as error:
         return machine.stream_failed(error)
-    return machine.produced(item)
+    return machine.elapsed() if type(item) is Elapsed else machine.produced(item)
 
 
 def _error_of_closing(file: OpenedFile) -> Exception | None:

@@ -9,7 +9,9 @@ Clock, disk and client are the test's own: it moves the time, makes and breaks f
 
 from heaven_core.testing.client import Client
 from heaven_core.testing.clock import Clock
+from heaven_core.testing.cookie_jar import CookieJar
 from heaven_core.testing.disk import Disk
+from heaven_core.testing.outgoing import HeaderLines, RequestOptions
 from heaven_core.testing.result import Result
 
-__all__ = ["Client", "Clock", "Disk", "Result"]
+__all__ = ["Client", "Clock", "CookieJar", "Disk", "HeaderLines", "RequestOptions", "Result"]

@@ -1,25 +1,30 @@
-"""The client of the tests, and the driver between it and the app."""
+"""The client of the tests."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Iterable
 from functools import partial
-from typing import Final, TypeVar, final
-from urllib.parse import unquote
+from types import TracebackType
+from typing import Final, Unpack, final
 
+from heaven_core._checks import check_bool
 from heaven_core.app.app import App
-from heaven_core.errors import ClientDisconnected
-from heaven_core.http.headers import Field
 from heaven_core.machine.machine import Machine
-from heaven_core.message.request import Request
 from heaven_core.testing.clock import Clock
+from heaven_core.testing.cookie_jar import CookieJar
 from heaven_core.testing.disk import Disk
-from heaven_core.testing.driver import Driver, Pulled
+from heaven_core.testing.driver import Driver, Plot
+from heaven_core.testing.lifespan import Lifespan, run_without_loop
+from heaven_core.testing.outgoing import Outgoing, RequestOptions, Site
+from heaven_core.testing.pulled import Pulled
 from heaven_core.testing.result import Result
 
 __all__ = ["Client"]
 
-R = TypeVar("R")
+_NEEDS_A_LOOP: Final = (
+    "use the client's a-methods, as in aget(); for a stream that stays silent, patience= or leave_after="
+)
+_LIFESPAN_NEEDS_A_LOOP: Final = "enter its lifespan by `async with`"
 
 
 @final
@@ -27,127 +32,159 @@ class Client:
     """Sends requests to `app`, one at a time.
 
     The methods come in pairs. `get` needs no event loop and fails with `RuntimeError` where the app awaits something
-    that does; `await aget` runs on whatever loop the test runs on. `leave_after=n` has the client go away when `n`
-    events have been performed, `shut_down_after=n` the server end then, which ends a stream of events.
+    that does; `await aget` runs on whatever loop the test runs on. `RequestOptions` says what each of them takes. The
+    target is a path with its query, as a client would write it: percent-encoded. Redirects are not followed.
+
+    What the app has raised, and no client is told, comes out of the request: one error as itself, several as a group.
+    `last` is the answer then, too. With `raise_errors=False` the errors are only in the answer's `errors`.
+
+    `with Client(app) as client` and `async with` run the app's lifespan; without them it does not run. `cookies` are
+    those that answers have set: they are sent back. `base_url` is the scheme and the host of the app.
     """
 
-    __slots__ = ("app", "clock", "disk")
+    __slots__ = ("_last", "_lifespan", "_raises", "_site", "app", "clock", "cookies", "disk")
 
-    def __init__(self, app: App, *, clock: Clock | None = None, disk: Disk | None = None) -> None:
+    def __init__(
+        self,
+        app: App,
+        *,
+        clock: Clock | None = None,
+        disk: Disk | None = None,
+        raise_errors: bool = True,
+        base_url: str = "http://test",
+    ) -> None:
         app.check()
         self.app: Final = app
         self.clock: Final = clock or Clock()
         self.disk: Final = disk or Disk()
+        self._raises: Final = check_bool("raise_errors=", raise_errors)
+        self._site: Final = Site(base_url)
+        self.cookies: Final = CookieJar(self._site.name, self.clock)
+        self._lifespan: Final = Lifespan(app)
+        self._last: Result | None = None
 
-    def get(self, target: str, *, headers: Mapping[str, str] | None = None) -> Result:
-        """GET `target`, a path with its query, as a client would write it: percent-encoded."""
-        return self.request("GET", target, headers=headers)
+    def __enter__(self) -> Client:
+        """Enter the app's lifespan. Raises what it raises, and `RuntimeError` where it needs an event loop."""
+        run_without_loop(self._lifespan.enter(), _LIFESPAN_NEEDS_A_LOOP)
+        return self
 
-    def post(self, target: str, body: bytes = b"", *, headers: Mapping[str, str] | None = None) -> Result:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Leave the app's lifespan, with the error that has ended the block, which the lifespan can't suppress."""
+        run_without_loop(self._lifespan.leave(error), _LIFESPAN_NEEDS_A_LOOP)
+
+    async def __aenter__(self) -> Client:
+        """Enter the app's lifespan. Raises what it raises."""
+        await self._lifespan.enter()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Leave the app's lifespan, with the error that has ended the block, which the lifespan can't suppress."""
+        await self._lifespan.leave(error)
+
+    @property
+    def last(self) -> Result:
+        """The answer to the last request, also to one that raised. Raises `LookupError` before there is one."""
+        if self._last is None:
+            raise LookupError("the client has sent no request yet")
+        return self._last
+
+    def get(self, target: str, **options: Unpack[RequestOptions]) -> Result:
+        """GET `target`."""
+        return self.request("GET", target, **options)
+
+    def head(self, target: str, **options: Unpack[RequestOptions]) -> Result:
+        """HEAD of `target`."""
+        return self.request("HEAD", target, **options)
+
+    def options(self, target: str, **options: Unpack[RequestOptions]) -> Result:
+        """OPTIONS of `target`."""
+        return self.request("OPTIONS", target, **options)
+
+    def post(self, target: str, body: bytes | Iterable[bytes] = b"", **options: Unpack[RequestOptions]) -> Result:
         """POST `body` to `target`."""
-        return self.request("POST", target, body, headers=headers)
+        return self.request("POST", target, body, **options)
 
-    async def aget(self, target: str, *, headers: Mapping[str, str] | None = None) -> Result:
+    def put(self, target: str, body: bytes | Iterable[bytes] = b"", **options: Unpack[RequestOptions]) -> Result:
+        """PUT `body` at `target`."""
+        return self.request("PUT", target, body, **options)
+
+    def patch(self, target: str, body: bytes | Iterable[bytes] = b"", **options: Unpack[RequestOptions]) -> Result:
+        """PATCH `target` by `body`."""
+        return self.request("PATCH", target, body, **options)
+
+    def delete(self, target: str, **options: Unpack[RequestOptions]) -> Result:
+        """DELETE `target`."""
+        return self.request("DELETE", target, **options)
+
+    async def aget(self, target: str, **options: Unpack[RequestOptions]) -> Result:
         """`get` for an app that needs an event loop."""
-        return await self.arequest("GET", target, headers=headers)
+        return await self.arequest("GET", target, **options)
 
-    async def apost(self, target: str, body: bytes = b"", *, headers: Mapping[str, str] | None = None) -> Result:
+    async def ahead(self, target: str, **options: Unpack[RequestOptions]) -> Result:
+        """`head` for an app that needs an event loop."""
+        return await self.arequest("HEAD", target, **options)
+
+    async def aoptions(self, target: str, **options: Unpack[RequestOptions]) -> Result:
+        """`options` for an app that needs an event loop."""
+        return await self.arequest("OPTIONS", target, **options)
+
+    async def apost(
+        self, target: str, body: bytes | Iterable[bytes] = b"", **options: Unpack[RequestOptions]
+    ) -> Result:
         """`post` for an app that needs an event loop."""
-        return await self.arequest("POST", target, body, headers=headers)
+        return await self.arequest("POST", target, body, **options)
+
+    async def aput(self, target: str, body: bytes | Iterable[bytes] = b"", **options: Unpack[RequestOptions]) -> Result:
+        """`put` for an app that needs an event loop."""
+        return await self.arequest("PUT", target, body, **options)
+
+    async def apatch(
+        self, target: str, body: bytes | Iterable[bytes] = b"", **options: Unpack[RequestOptions]
+    ) -> Result:
+        """`patch` for an app that needs an event loop."""
+        return await self.arequest("PATCH", target, body, **options)
+
+    async def adelete(self, target: str, **options: Unpack[RequestOptions]) -> Result:
+        """`delete` for an app that needs an event loop."""
+        return await self.arequest("DELETE", target, **options)
 
     def request(
-        self,
-        method: str,
-        target: str,
-        body: bytes | Iterable[bytes] = b"",
-        *,
-        headers: Mapping[str, str] | None = None,
-        leave_after: int | None = None,
-        leave_in_upload: bool = False,
-        shut_down_after: int | None = None,
+        self, method: str, target: str, body: bytes | Iterable[bytes] = b"", **options: Unpack[RequestOptions]
     ) -> Result:
-        """Any request, without an event loop. `leave_in_upload` has the client go when it has sent `body`."""
-        coroutine = self.arequest(
-            method,
-            target,
-            body,
-            headers=headers,
-            leave_after=leave_after,
-            leave_in_upload=leave_in_upload,
-            shut_down_after=shut_down_after,
-        )
-        return _without_a_loop(coroutine)
+        """Any request, without an event loop."""
+        return run_without_loop(self._exchange(method, target, body, options, has_loop=False), _NEEDS_A_LOOP)
 
     async def arequest(
-        self,
-        method: str,
-        target: str,
-        body: bytes | Iterable[bytes] = b"",
-        *,
-        headers: Mapping[str, str] | None = None,
-        leave_after: int | None = None,
-        leave_in_upload: bool = False,
-        shut_down_after: int | None = None,
+        self, method: str, target: str, body: bytes | Iterable[bytes] = b"", **options: Unpack[RequestOptions]
     ) -> Result:
         """`request` for an app that needs an event loop."""
-        result = Result()
-        waiting: list[Awaitable[object]] = []
-        path, _, query = target.partition("?")
-        pieces = ([body] if body else []) if isinstance(body, bytes) else list(body)
-        fields: list[Field] = [
-            (name.lower().encode("ascii"), value.encode("latin-1")) for name, value in (headers or {}).items()
-        ]
-        if all(name != b"host" for name, _ in fields):
-            fields.insert(0, (b"host", b"test"))
-        if pieces and isinstance(body, bytes):
-            fields.append((b"content-length", b"%d" % (len(body) + leave_in_upload)))
-        request: Request[object] = Request(
-            method,
-            unquote(path, errors="replace"),
-            query_string=query.encode("ascii"),
-            fields=fields,
-            reader=_Upload(pieces, leave_in_upload) if pieces or leave_in_upload else None,
-            origin={"raw_path": path.encode("ascii")},
+        return await self._exchange(method, target, body, options, has_loop=True)
+
+    async def _exchange(
+        self, method: str, target: str, body: bytes | Iterable[bytes], options: RequestOptions, *, has_loop: bool
+    ) -> Result:
+        outgoing = Outgoing(method, target, body, options, self._site, self.cookies)
+        request = outgoing.request
+        plot = Plot(
+            options.get("leave_after"), options.get("shut_down_after"), options.get("patience"), has_loop=has_loop
         )
+        self._last = result = Result()
+        waiting: list[Awaitable[object]] = []
         runtime = self.clock.runtime(lambda error, where: result.errors.append((error, where)), waiting.append)
         response = self.app.response(runtime)
         await self.app.respond(request, response, runtime)
         machine = Machine(response, request, runtime, Pulled, result.notes.append)
         tell = partial(self.app.observers.tell, request, runtime=runtime)
-        driver = Driver(
-            self.app, runtime, tell, self.disk, machine, result,
-            leave_after=leave_after, shut_down_after=shut_down_after,
-        )  # fmt: skip
+        driver = Driver(self.app, runtime, machine, result, clock=self.clock, disk=self.disk, tell=tell, plot=plot)
         await driver.run()
         result.outcome = response.outcome
+        self.cookies.receive(result.headers.get_all("set-cookie"), outgoing.destination)
         for awaitable in waiting:
             await awaitable
+        if self._raises:
+            result.raise_errors()
         return result
-
-
-def _without_a_loop(coroutine: Coroutine[object, None, R]) -> R:
-    try:
-        coroutine.send(None)
-    except StopIteration as stop:
-        result: R = stop.value
-        return result
-    coroutine.close()
-    raise RuntimeError("this app awaits something that needs an event loop: use the client's a-methods, as in aget()")
-
-
-@final
-class _Upload:
-    """The request's body, piece by piece; then its end, or the client's."""
-
-    __slots__ = ("_leaves", "_pieces")
-
-    def __init__(self, pieces: list[bytes], leaves: bool) -> None:
-        self._pieces: Final = pieces
-        self._leaves: Final = leaves
-
-    async def read(self) -> bytes:
-        if self._pieces:
-            return self._pieces.pop(0)
-        if self._leaves:
-            raise ClientDisconnected("the client of the test has left in the middle of its upload")
-        return b""

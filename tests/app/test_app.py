@@ -126,7 +126,7 @@ def test_an_on_error_that_fails_is_logged_beside_the_error() -> None:
 
     app = App(on_error=on_error)
     app.GET("/", failing)
-    answer = Client(app).get("/")
+    answer = Client(app, raise_errors=False).get("/")
     assert [(type(error), where) for error, where in answer.errors] == [
         (LookupError, "on_error"),
         (LookupError, "GET '/'"),
@@ -141,7 +141,7 @@ def test_an_async_on_error_is_awaited_by_the_runtime() -> None:
 
     app = App(on_error=on_error)
     app.GET("/", failing)
-    Client(app).get("/")
+    Client(app, raise_errors=False).get("/")
     assert heard == ["GET '/'"]
 
 
@@ -182,7 +182,7 @@ def test_each_report_goes_to_the_log_of_its_own_runtime() -> None:
 
     asyncio.run(respond(first))
     asyncio.run(respond(second))
-    Client(app).get("/")
+    Client(app, raise_errors=False).get("/")
     asyncio.run(respond(first))
     assert heard == ["first GET '/'", "second GET '/'", "first GET '/'"]
 
@@ -193,7 +193,7 @@ def test_debug_shows_the_traceback_escaped() -> None:
 
     app = App(debug=True)
     app.GET("/", handler)
-    answer = Client(app).get("/")
+    answer = Client(app, raise_errors=False).get("/")
     assert answer.status == 500
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     assert "&lt;script&gt;" in answer.text

@@ -70,7 +70,7 @@ class TestEveryAnswer:
     def test_what_it_sets_is_on_it(
         self, hook: AroundHook, handler: Callable[[Request, Response, Context], None], status: int
     ) -> None:
-        answer = Client(app_of(handler, hook)).get("/")
+        answer = Client(app_of(handler, hook), raise_errors=False).get("/")
         assert answer.status == status
         assert (answer.headers["X-Before"], answer.headers["X-After"]) == ("1", str(status))
 
@@ -125,7 +125,7 @@ class TestOrder:
         told = Told()
         app = app_of(fails, told.around("around"))
         app.errors(500, told.step("page"))
-        Client(app).get("/")
+        Client(app, raise_errors=False).get("/")
         assert told.heard == ["around in", "page", "around out"]
 
     def test_methods_choose_whom_it_is_for(self) -> None:
@@ -225,7 +225,7 @@ class TestWhatItMayDoAfterwards:
         app = App()
         app.GET("/", handler, returns=dict[str, str])
         app.around("/", hook)
-        assert Client(app).get("/").status == 500
+        assert Client(app, raise_errors=False).get("/").status == 500
 
     def test_it_aborts(self) -> None:
         def hook(req: Request, res: Response, ctx: Context) -> Iterator[None]:
@@ -259,7 +259,9 @@ class TestFailures:
             fails(req, res, ctx)
             yield
 
-        answer = Client(app_of(told.step("handler"), of_a_generator, hook, told.around("inner"))).get("/")
+        answer = Client(
+            app_of(told.step("handler"), of_a_generator, hook, told.around("inner")), raise_errors=False
+        ).get("/")
         assert (answer.status, told.heard, answer.headers["X-After"]) == (500, [], "500")
 
     def test_one_after_the_yield_is_a_500_with_what_others_have_set(self) -> None:
@@ -267,7 +269,7 @@ class TestFailures:
             yield
             raise LookupError("after")
 
-        answer = Client(app_of(hello, of_a_generator, hook, of_an_async_generator)).get("/")
+        answer = Client(app_of(hello, of_a_generator, hook, of_an_async_generator), raise_errors=False).get("/")
         assert (answer.status, answer.text) == (500, "500 Internal Server Error\n")
         assert answer.headers.get_all("X-After") == ["200", "500"]
         assert "X-Handler" not in answer.headers
@@ -296,7 +298,7 @@ class TestFailures:
             res.headers["X-Handler"] = "0"
 
         app.before("/*", frame)
-        answer = Client(app).get("/")
+        answer = Client(app, raise_errors=False).get("/")
         assert (answer.status, answer.headers["X-After"]) == (500, "1")
         assert answer.headers.get_all("X-Frame-Options") == ["DENY"]
         assert "X-Handler" not in answer.headers
@@ -306,7 +308,7 @@ class TestFailures:
             yield
             res.body = {"a": object()}
 
-        assert Client(app_of(hello, hook)).get("/").status == 500
+        assert Client(app_of(hello, hook), raise_errors=False).get("/").status == 500
 
     def test_an_abort_before_the_yield_answers_at_once(self) -> None:
         told = Told()
@@ -346,7 +348,7 @@ class TestFailures:
             for _ in range(times):
                 yield
 
-        answer = Client(app_of(hello, hook)).get("/")
+        answer = Client(app_of(hello, hook), raise_errors=False).get("/")
         assert answer.status == 500
         assert isinstance(answer.errors[0][0], RuntimeError)
 
@@ -356,7 +358,7 @@ class TestFailures:
             loose(app.around)("/*", waits)
         app.GET("/", hello)
         loose(app.around)("/*", hello)
-        answer = Client(app).get("/")
+        answer = Client(app, raise_errors=False).get("/")
         assert answer.status == 500
         assert "gave NoneType: it needs one yield, or to give a context manager" in str(answer.errors[0][0])
 

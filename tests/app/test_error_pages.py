@@ -54,7 +54,7 @@ def ask(act: Act, page: object, *, key: int | type[Exception] = 404, disk: Disk 
     app.GET("/", act)
     loose(app.errors)(key, page)
     headers = {name.replace("_", "-"): value for name, value in given.items()}
-    return Client(app, disk=disk or Disk(DISK)).get("/", headers=headers)
+    return Client(app, disk=disk or Disk(DISK), raise_errors=False).get("/", headers=headers)
 
 
 def missing_file(req: Request, res: Response, ctx: Context) -> None:

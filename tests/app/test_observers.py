@@ -46,7 +46,7 @@ class Witness:
         for handler in (text, file, broken, failing):
             self.app.GET(f"/{handler.__name__}", handler)
         self.app.on_event(self.observe)
-        self.client: Final = Client(self.app, disk=Disk({"/f": b"file"}))
+        self.client: Final = Client(self.app, disk=Disk({"/f": b"file"}), raise_errors=False)
 
     def observe(self, req: Request[object], what: Event | Outcome) -> None:
         self.told.append(what)
@@ -176,7 +176,7 @@ def test_one_that_exits_ends_nothing_but_itself(error: BaseException) -> None:
     app.GET("/", hello)
     app.on_event(leave)
     app.on_event(lambda req, event: told.append(type(event).__name__))
-    assert Client(app).get("/").body == b"hello"
+    assert Client(app, raise_errors=False).get("/").body == b"hello"
     assert told == ["Start", "Chunk", "End", "Outcome"]
     assert errors == [error] * 4
 

@@ -61,7 +61,7 @@ def test_a_page_for_all_exceptions_is_the_last_resort() -> None:
     app.GET("/", failing)
     app.errors(Exception, everything)
     app.errors(404, missing)
-    client = Client(app)
+    client = Client(app, raise_errors=False)
     assert client.get("/nowhere").text == "missing"
     assert client.get("/").text == "everything"
 
@@ -104,7 +104,7 @@ def test_an_error_alone_beside_an_abort_is_reported_and_the_response_goes_out() 
 
     app = App()
     app.GET("/", handler)
-    answer = Client(app).get("/")
+    answer = Client(app, raise_errors=False).get("/")
     assert answer.text == "stopped"
     assert [type(error) for error, _ in answer.errors] == [LookupError]
 
@@ -130,7 +130,7 @@ def test_upgrade_without_426_is_a_failure(status: int) -> None:
 
     app = App()
     app.GET("/", handler)
-    answer = Client(app).get("/")
+    answer = Client(app, raise_errors=False).get("/")
     assert answer.status == 500
     assert "upgrade" not in answer.headers
 
@@ -184,6 +184,6 @@ def test_a_stream_can_neither_change_nor_abort_the_response() -> None:
 
     app = App()
     app.GET("/", handler)
-    answer = Client(app).get("/")
+    answer = Client(app, raise_errors=False).get("/")
     assert answer.status == 500
     assert "has started" in str(answer.errors[0][0])

@@ -27,7 +27,7 @@ from heaven_core.app.dispatch import respond
 from heaven_core.machine.file_metadata import status_of_open_error
 from heaven_core.message.response import draft_of
 from heaven_core.testing import Client, Clock, Disk
-from heaven_core.testing.driver import Pulled
+from heaven_core.testing.pulled import Pulled
 from heaven_io.blocking_streams import run_here
 from heaven_io.runtime import system_runtime
 
@@ -64,7 +64,7 @@ def test_a_value_that_a_handler_or_hook_returns_goes_nowhere_and_is_a_failure(pl
     app.GET("/", answering if place == "handler" else text)
     if place != "handler":
         getattr(app, place)("*", answering)
-    answer = Client(app).get("/")
+    answer = Client(app, raise_errors=False).get("/")
     assert answer.status == 500
     [(error, _)] = answer.errors
     assert "answering returned dict, which goes nowhere" in str(error)
@@ -132,7 +132,7 @@ def test_an_abort_of_another_response_is_a_failure() -> None:
 
     app = App()
     app.GET("/", handler)
-    answer = Client(app).get("/")
+    answer = Client(app, raise_errors=False).get("/")
     assert answer.status == 500
     assert "not by this response" in str(answer.errors[0][0])
 
@@ -143,7 +143,7 @@ def test_an_after_hook_that_fails_for_a_404_makes_a_500() -> None:
 
     app = made()
     app.after("*", hook)
-    answer = Client(app).get("/nowhere")
+    answer = Client(app, raise_errors=False).get("/nowhere")
     assert answer.status == 500
     assert answer.outcome is not None
     assert answer.outcome.kind == "failed"
@@ -184,7 +184,7 @@ def test_a_client_error_with_another_status_is_a_failure() -> None:
 
     app = App()
     app.GET("/", handler)
-    answer = Client(app).get("/")
+    answer = Client(app, raise_errors=False).get("/")
     assert answer.status == 500
     assert "not for" not in answer.text
 
@@ -225,7 +225,7 @@ def test_an_error_page_that_fails_after_its_abort_is_reported_and_goes_out() -> 
 
     app = made()
     app.errors(404, page)
-    answer = Client(app).get("/nowhere")
+    answer = Client(app, raise_errors=False).get("/nowhere")
     assert answer.text == "page"
     assert [type(error) for error, _ in answer.errors] == [LookupError]
 
@@ -260,7 +260,7 @@ def test_a_body_that_cannot_be_encoded_after_an_abort_is_a_500() -> None:
 
     app = App()
     app.GET("/", handler)
-    answer = Client(app).get("/")
+    answer = Client(app, raise_errors=False).get("/")
     assert answer.status == 500
     assert answer.outcome is not None
     assert answer.outcome.kind == "failed"
@@ -332,7 +332,7 @@ def test_an_error_without_an_errno_is_judged_by_its_class() -> None:
     app = App()
     app.GET("/", handler)
     disk = Disk()
-    client = Client(app, disk=disk)
+    client = Client(app, disk=disk, raise_errors=False)
     for error, status in [(NotADirectoryError("f"), 404), (PermissionError(13, "no"), 403), (OSError("?"), 500)]:
         disk.errors["/f"] = error
         assert client.get("/").status == status
@@ -388,7 +388,7 @@ def test_a_stream_whose_closing_fails_is_closed_and_reported() -> None:
 
     app = App()
     app.GET("/", handler)
-    answer = Client(app).get("/")
+    answer = Client(app, raise_errors=False).get("/")
     assert answer.ended
     assert [(type(error), where) for error, where in answer.errors] == [(LookupError, "closing of GET '/'")]
 

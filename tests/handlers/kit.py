@@ -34,8 +34,8 @@ def ask(
     disk: Disk | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Result:
-    """What the client gets from a handler that does `act`."""
-    return Client(app_of(act, debug=debug), disk=disk).request(method, "/", headers=headers)
+    """What the client gets from a handler that does `act`; its errors are in the answer."""
+    return Client(app_of(act, debug=debug), disk=disk, raise_errors=False).request(method, "/", headers=headers)
 
 
 def given(act: Act) -> Response:

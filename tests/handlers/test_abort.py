@@ -19,7 +19,7 @@ def run(handler: AsyncHandler) -> Result:
     """What the client gets of a handler that needs an event loop."""
     app = App()
     app.GET("/", handler)
-    return asyncio.run(Client(app).aget("/"))
+    return asyncio.run(Client(app, raise_errors=False).aget("/"))
 
 
 def app_of(handler: Handler) -> App:
@@ -234,7 +234,7 @@ def test_a_finally_that_returns_a_value_is_not_an_answer() -> None:
 
     app = App()
     loose(app.GET)("/", handler)
-    answer = Client(app).get("/")
+    answer = Client(app, raise_errors=False).get("/")
     assert answer.text == "sealed"
     assert kinds(answer) == [TypeError]
 
