@@ -18,13 +18,20 @@ BLOCK: Final = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 LINK: Final = re.compile(r"\]\(([^)#]+)(?:#[^)]*)?\)")
 
 
+# Whose blocks are one file, from top to bottom.
+PROGRAM: Final = ROOT / "docs" / "small-app.md"
+
+
 def blocks() -> list[tuple[str, str]]:
-    """Each block of Python, with the page and the number it has there."""
-    return [
-        (f"{page.stem.lower()}_{number}", block)
-        for page in PAGES
-        for number, block in enumerate(BLOCK.findall(page.read_text(encoding="utf-8")))
-    ]
+    """Each block of Python, with the page and the number it has there; those of a page that is one program, joined."""
+    found: list[tuple[str, str]] = []
+    for page in PAGES:
+        parts: list[str] = BLOCK.findall(page.read_text(encoding="utf-8"))
+        if page == PROGRAM:
+            found.append(("shop", "\n\n".join(parts)))
+        else:
+            found += [(f"{page.stem.lower()}_{number}", part) for number, part in enumerate(parts)]
+    return found
 
 
 BLOCKS: Final = blocks()
@@ -49,7 +56,8 @@ def test_there_are_pages_with_code() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])
 def test_each_link_to_a_file_leads_to_one(page: Path) -> None:
-    targets = [target for target in LINK.findall(page.read_text(encoding="utf-8")) if "://" not in target]
+    text = BLOCK.sub("", page.read_text(encoding="utf-8"))
+    targets = [target for target in LINK.findall(text) if "://" not in target]
     assert [target for target in targets if not (page.parent / target).exists()] == []
 
 
@@ -64,6 +72,22 @@ def test_each_block_runs(name: str, block: str, tmp_path: Path) -> None:
     file = tmp_path / f"{name}.py"
     file.write_text(block, encoding="utf-8")
     runpy.run_path(str(file), run_name=name)
+
+
+def test_the_tests_of_the_small_app_pass(tmp_path: Path) -> None:
+    """And there are some."""
+    (tmp_path / "shop.py").write_text(dict(BLOCKS)["shop"], encoding="utf-8")
+    found = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(tmp_path), "shop.py"],
+        cwd=tmp_path,
+        env=environment(tmp_path),
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+    assert found.returncode == 0, found.stdout + found.stderr
+    assert "5 passed" in found.stdout
 
 
 @pytest.mark.slow
