@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Generator
-from functools import partial
 from types import coroutine
-from typing import Final, Protocol, final
-
-import anyio
+from typing import TYPE_CHECKING, Final, Protocol, final
 
 from heaven_driver.timers import Timers
-from heaven_io.detached import begin
+
+if TYPE_CHECKING:
+    from heaven_driver.senders_trio import Senders
 
 __all__ = ["SendTimeout", "Taking"]
 
@@ -40,19 +39,25 @@ class SendTimeout:
     somebody can, it has `seconds` from what it has taken last; up to half of that more, since it is asked now and then.
     """
 
-    __slots__ = ("_look", "_on_asyncio", "_seconds", "_timers")
+    __slots__ = ("_look", "_seconds", "_senders", "_timers")
 
     def __init__(self, seconds: float | None, timers: Timers, on_asyncio: bool) -> None:
+        self._senders: Senders | None = None
+        if not on_asyncio:
+            from heaven_driver.senders_trio import Senders  # noqa: PLC0415  (nobody on asyncio needs to have trio)
+
+            self._senders = Senders()
         self._seconds: Final = seconds
         self._look: Final = (seconds or 0.0) / _LOOKS
         self._timers: Final = timers
-        self._on_asyncio: Final = on_asyncio
 
     def wait(self, sending: Awaitable[None], taking: Taking) -> Awaitable[None]:
         """Await `sending`, not begun yet. Raises `ConnectionAbortedError` when the time is over, and what it raises."""
         if self._seconds is None:
             return sending
-        return self._wait(sending, taking) if self._on_asyncio else self._wait_on_trio(sending, taking)
+        if self._senders is None:
+            return self._wait(sending, taking)
+        return self._wait_on_trio(self._senders, sending, taking)
 
     async def wait_on(self, steps: Generator[object, object, None], waiting: object, taking: Taking) -> None:
         """Await the rest of a send whose first step has been taken, and waits for `waiting`, as `wait` does.
@@ -60,7 +65,7 @@ class SendTimeout:
         PERF: for an adapter that takes the first step of a small response's send itself, by `__await__()`, since that
         is the last one nearly always. On trio the time has no end then.
         """
-        task = asyncio.current_task() if self._on_asyncio else None
+        task = asyncio.current_task() if self._senders is None else None
         if self._seconds is None or task is None:
             await _rest_of(steps, waiting)
             return
@@ -87,35 +92,18 @@ class SendTimeout:
             await self.wait_on(steps, waiting, taking)
             return
 
-    async def _wait_on_trio(self, sending: Awaitable[None], taking: Taking) -> None:
-        # hypercorn shields its sends there, and no cancellation would get through: so one is left to a task that
-        # belongs to nobody, and ends when the server closes the connection.
-        inside = anyio.CancelScope()
-        job = begin(partial(_send_within, inside, sending), "sending")
-        scope = anyio.CancelScope()
-        held = _HeldUp(self._timers, self._look, taking, scope.cancel)
+    async def _wait_on_trio(self, senders: Senders, sending: Awaitable[None], taking: Taking) -> None:
+        left = senders.begin(sending)
+        held = _HeldUp(self._timers, self._look, taking, left.give_up)
         try:
-            with scope:
-                await job.result()
+            await left.wait()
         finally:
             held.end()
-            if not job.finished:
-                inside.cancel()
-                job.abandon(_nothing)
-        if scope.cancelled_caught:
+        if left.given_up:
             raise self._gone()
 
     def _gone(self) -> ConnectionAbortedError:
         return ConnectionAbortedError(f"the client has taken nothing for {self._seconds:g} s")
-
-
-async def _send_within(scope: anyio.CancelScope, sending: Awaitable[None]) -> None:
-    with scope:
-        await sending
-
-
-async def _nothing(_: None) -> None:
-    """Do nothing with a send that has come to its end too late."""
 
 
 @final

@@ -12,12 +12,12 @@ from anyio.lowlevel import checkpoint
 
 from heaven_core import ClientDisconnected, ClientError, Field, Origin, Request
 from heaven_core.http.uri import decode_path
+from heaven_driver.in_context import in_context
 from heaven_driver.wire import SentPart, Wakeable
 from heaven_io.files import ReadableFile
 from heaven_socket.connection import CONTINUE, DRAINED, Connection
 from heaven_socket.forwarded import Address
 from heaven_socket.head import RemoteProtocolError, RequestHead
-from heaven_socket.in_context import in_context
 from heaven_socket.service import ACCESS_LOG, ERROR_LOG, Service
 from heaven_socket.transport import RECEIVED, Interrupted, Transport
 

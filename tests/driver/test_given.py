@@ -32,6 +32,19 @@ def test_seconds_are_a_number_0_or_more(name: str, value: object) -> None:
         loose(Engine)(App(), **{name: value})
 
 
+@ADAPTERS
+@pytest.mark.parametrize("value", ["1", True, 0, -1, float("nan")])
+def test_a_timeout_is_a_number_more_than_0_or_none(adapter: Callable[..., object], value: object) -> None:
+    with pytest.raises((TypeError, ValueError), match="send_timeout= must be "):
+        loose(adapter)(App(), send_timeout=value)
+
+
+@ADAPTERS
+@pytest.mark.parametrize("value", [None, float("inf"), 0.5, 60])
+def test_there_may_be_no_timeout(adapter: Callable[..., object], value: float | None) -> None:
+    loose(adapter)(App(), send_timeout=value)
+
+
 def test_a_time_without_end_is_one() -> None:
     Engine(App(), deferred_deadline=float("inf"), stream_deadline=float("inf"))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Generator
+from contextvars import ContextVar
 from typing import Final, final
 
 import anyio
@@ -76,6 +77,10 @@ class Server:
             self.ended = type(error).__name__
             raise
         self.ended = "sent"
+
+    @staticmethod
+    async def at_once() -> None:
+        await anyio.lowlevel.checkpoint()
 
     async def send_under_a_shield(self) -> None:
         """As hypercorn does on trio."""
@@ -328,3 +333,91 @@ class TestOnAsyncio:
         next(steps)
         steps.close()
         assert server.ended == "GeneratorExit"
+
+
+VARIABLE: Final[ContextVar[str]] = ContextVar("VARIABLE", default="unset")
+
+
+async def test_a_send_runs_in_the_context_of_its_request() -> None:
+    """Middlewares have variables there."""
+    seen: list[str] = []
+
+    async def send() -> None:
+        await anyio.lowlevel.checkpoint()
+        seen.append(VARIABLE.get())
+        VARIABLE.set("of the send")
+
+    VARIABLE.set("of the request")
+    await Attempt(Hands(), send()).run()
+    assert (seen, VARIABLE.get()) == (["of the request"], "of the send")
+
+
+@pytest.mark.parametrize("anyio_backend", ["trio"])
+class TestOnTrio:
+    """Where each send is done by a task that belongs to nobody."""
+
+    async def test_one_task_does_many(self, anyio_backend: str) -> None:
+        sends = SendTimeout(SECONDS, Timers(Hands()), False)
+        seen: set[int] = set()
+
+        async def send() -> None:
+            seen.add(anyio.get_current_task().id)
+            await anyio.lowlevel.checkpoint()
+
+        for _ in range(5):
+            await sends.wait(send(), Client())
+        assert len(seen) == 1
+        assert anyio.get_current_task().id not in seen
+
+    async def test_as_many_as_are_asked_for_go_on_at_once(self, anyio_backend: str) -> None:
+        sends = SendTimeout(SECONDS, Timers(Hands()), False)
+        servers = [Server() for _ in range(150)]
+
+        async def send(server: Server) -> None:
+            await sends.wait(server.send(), Client())
+
+        async with anyio.create_task_group() as group:
+            for server in servers:
+                group.start_soon(send, server)
+            for server in servers:
+                await server.asked.wait()
+            for server in servers:
+                server.room.set()
+        assert {server.ended for server in servers} == {"sent"}
+        await sends.wait(Server.at_once(), Client())
+
+    async def test_one_that_was_given_up_does_not_hold_the_next_up(self, anyio_backend: str) -> None:
+        hands, held_up = Hands(), Server()
+        sends = SendTimeout(SECONDS, Timers(hands), False)
+        gone: list[str] = []
+
+        async def send() -> None:
+            try:
+                await sends.wait(held_up.send_under_a_shield(), Client())
+            except ConnectionAbortedError:
+                gone.append("gone")
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(send)
+            await held_up.asked.wait()
+            hands.move(2 * SECONDS)
+        await sends.wait(Server.at_once(), Client())
+        assert gone == ["gone"]
+        held_up.room.set()
+        await until(lambda: held_up.ended == "sent")
+        await sends.wait(Server.at_once(), Client())
+
+    @pytest.mark.parametrize("first", ["time", "end", "cancellation"])
+    async def test_whatever_comes_in_one_turn_the_owner_goes_on_once(self, first: str, anyio_backend: str) -> None:
+        """Time, end and cancellation of the request."""
+        hands, server = Hands(), Server()
+        attempt = Attempt(hands, server.send())
+        async with anyio.create_task_group() as group:
+            group.start_soon(attempt.run)
+            await server.asked.wait()
+            await until(lambda: hands.is_waited_for)
+            acts = [lambda: hands.move(2 * SECONDS), server.room.set, group.cancel_scope.cancel]
+            at = ["time", "end", "cancellation"].index(first)
+            for act in acts[at:] + acts[:at]:
+                act()
+        assert attempt.result == (GONE if first == "time" else "")

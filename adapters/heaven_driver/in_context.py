@@ -10,7 +10,9 @@ __all__ = ["in_context"]
 
 @coroutine
 def in_context(
-    work: Coroutine[object, object, None], run: Callable[..., object], waiting: object
+    work: Coroutine[object, object, None] | Generator[object, object, None],
+    run: Callable[..., object],
+    waiting: object,
 ) -> Generator[object, object, None]:
     """Await the rest of `work`, which has been begun by `run` of a context, and waits for `waiting`.
 
