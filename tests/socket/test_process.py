@@ -235,6 +235,8 @@ def test_workers_share_the_sockets_and_one_that_dies_is_replaced(backend: str, t
 def test_workers_end_in_order_where_everybody_is_told(tmp_path: Path) -> None:
     """As systemd does it: the workers hear it from the manager, and from the one who looks after them."""
     with running(tmp_path, "--workers", "2") as server, Raw(server.port) as slow:
+        # One that is told before it has begun to serve is ended by the signal, as it may be.
+        until(lambda: server.output.count("entered") == 2, "both to begin", seconds=PATIENCE)
         pids = {int(ask(server, "/text")) for _ in range(40)}
         slow.send(write_request("GET", "/slow"))
         server.wait_for("begun")
