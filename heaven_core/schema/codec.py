@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Final, Protocol, final
 from uuid import UUID
 
-__all__ = ["MODEL_MARK", "NATIVE", "Codec", "MismatchError", "dumped"]
+__all__ = ["LONGEST_TEXT", "MODEL_MARK", "MOST_PROBLEMS", "NATIVE", "Codec", "MismatchError", "dumped", "shown"]
+
+MOST_PROBLEMS: Final = 50
+LONGEST_TEXT: Final = 200  # characters
 
 MODEL_MARK: Final = "__pydantic_validator__"
 """What a class has that is a model of pydantic's."""
@@ -19,11 +22,26 @@ NATIVE: Final = (bytes, bytearray, memoryview, datetime, date, time, timedelta, 
 
 @final
 class MismatchError(ValueError):
-    """A value does not fit: `{"path": "$.age", "message": "..."}` for each problem. Never leaves the core."""
+    """A value does not fit: `{"path": "$.age", "message": "..."}` for each problem. Never leaves the core.
 
-    def __init__(self, problems: list[dict[str, str]]) -> None:
-        super().__init__("; ".join([f"{problem['path']}: {problem['message']}" for problem in problems]))
-        self.problems = problems
+    Of many problems the first are kept, and how many `more` there are; of a long text the beginning. Else a small body
+    could make a large answer: one long name stands in the path of every problem below it.
+    """
+
+    def __init__(self, problems: Sequence[dict[str, str]], more: int = 0) -> None:
+        self.first = [{name: shown(text) for name, text in problem.items()} for problem in problems[:MOST_PROBLEMS]]
+        self.more = more + len(problems) - len(self.first)
+        super().__init__("; ".join([f"{problem['path']}: {problem['message']}" for problem in self.problems]))
+
+    @property
+    def problems(self) -> list[dict[str, str]]:
+        """The first of them, and as the last one how many more there are."""
+        return [*self.first, {"path": "$", "message": f"and {self.more} more"}] if self.more else self.first
+
+
+def shown(text: str) -> str:
+    """`text`, or its beginning where it is long."""
+    return text if len(text) <= LONGEST_TEXT else text[: LONGEST_TEXT - 3] + "..."
 
 
 class Codec(Protocol):

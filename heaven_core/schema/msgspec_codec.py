@@ -8,7 +8,7 @@ from typing import Final, TypeGuard, final
 
 from heaven_core.http.json_codec import encode_json, no_json
 from heaven_core.schema.codec import MODEL_MARK, NATIVE, MismatchError, dumped
-from heaven_core.schema.pydantic_codec import validated
+from heaven_core.schema.pydantic_codec import validated_json
 
 __all__ = ["MsgspecCodec", "fill_defaults", "read_message"]
 
@@ -97,7 +97,7 @@ def _read_model(kind: type, value: object) -> object:
 
         if issubclass(kind, pydantic.BaseModel):
             text = encode_json(value)  # so that a strict model takes a date of JSON, which is a string
-            return validated(lambda: kind.model_validate_json(text))
+            return validated_json(kind.model_validate_json, text)
     return value
 
 
@@ -128,8 +128,8 @@ def read_message(error: Exception) -> MismatchError:
     if path.startswith("key` in `"):
         path, message = path.removeprefix("key` in `"), f"{message}, as a key"
     if isinstance(error.__cause__, MismatchError):
-        inside = error.__cause__.problems
-        return MismatchError([{**problem, "path": path + problem["path"][1:]} for problem in inside])
+        inside = error.__cause__
+        return MismatchError([{**each, "path": path + each["path"][1:]} for each in inside.first], inside.more)
     return MismatchError([{"path": path, "message": message}])
 
 
