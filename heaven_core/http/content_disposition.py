@@ -14,6 +14,8 @@ from heaven_core._checks import check_str
 
 __all__ = ["content_disposition"]
 
+_LONGEST: Final = 255
+_LONGEST_EXTENSION: Final = 32
 _CONTROLS: Final = re.compile("[\x00-\x1f\x7f-\x9f]")
 _SURROGATES: Final = re.compile(r"[\ud800-\udfff]")
 # What every client reads alike inside a quoted-string. Some unescape a backslash and some don't, and some
@@ -29,7 +31,8 @@ def content_disposition(filename: str | None, *, inline: bool = False) -> str:
     A plain ASCII name stands in `filename=` alone. Any other stands exactly in `filename*=` (RFC 8187), after
     a `filename=` for old clients: accents removed, every other non-ASCII character, quote, backslash and
     percent sign a `_`. In both a `/` becomes `_` and control characters are dropped; a lone surrogate, which
-    UTF-8 can't write, becomes U+FFFD. A name of which nothing is left counts as none.
+    UTF-8 can't write, becomes U+FFFD; of a name that is longer than 255 characters the end of the stem is cut off. A
+    name of which nothing is left counts as none.
 
     Raises `TypeError` if `filename` is neither `str` nor `None`.
     """
@@ -37,13 +40,23 @@ def content_disposition(filename: str | None, *, inline: bool = False) -> str:
     if filename is None:
         return kind
     name = _CONTROLS.sub("", check_str("a file name", filename)).replace("/", "_")
-    name = _SURROGATES.sub("\ufffd", name)
+    name = _cut(_SURROGATES.sub("\ufffd", name))
     if not name:
         return kind
     if _PLAIN.fullmatch(name) is not None:
         return f'{kind}; filename="{name}"'
     # The fallback comes first: clients that don't know `filename*` take the first one (RFC 6266 Appendix D).
     return f"{kind}; filename=\"{_fallback(name)}\"; filename*=UTF-8''{quote(name, safe=_ATTR_CHAR)}"
+
+
+def _cut(name: str) -> str:
+    """At most 255 characters, the extension among them: no file system takes more, and normalising is not linear."""
+    if len(name) <= _LONGEST:
+        return name
+    stem, dot, extension = name.rpartition(".")
+    if not stem or len(extension) > _LONGEST_EXTENSION:
+        return name[:_LONGEST]
+    return stem[: _LONGEST - len(dot + extension)] + dot + extension
 
 
 def _fallback(name: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Final, TypeVar, final, overload
 
 from heaven_core._checks import check_str
@@ -212,15 +213,13 @@ def replace_line(fields: list[Field], line: Field) -> None:
     fields.append(line)
 
 
-def new_vary_members(fields: Fields, value: bytes) -> bytes:
-    """Of the members of a Vary value, those that no line has yet (RFC 9110 §12.5.5); none after a `*`."""
-    known = {member.strip().lower() for name, line in fields if name == b"vary" for member in line.split(b",")}
+def new_vary_members(known: AbstractSet[bytes], value: bytes) -> bytes:
+    """Of the members of a Vary value those that are not `known`, in lower case (RFC 9110 §12.5.5); none after a `*`."""
     if b"*" in known:
         return b""
-    new: list[bytes] = []
+    new: dict[bytes, bytes] = {}
     for member in value.split(b","):
         name = member.strip()
         if name and name.lower() not in known:
-            known.add(name.lower())
-            new.append(name)
-    return b", ".join(new)
+            new.setdefault(name.lower(), name)
+    return b", ".join(new.values())

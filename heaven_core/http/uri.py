@@ -35,6 +35,12 @@ _IGNORED_IN_HOST: Final = re.compile("[\u00ad\u200b\u2060\ufe00-\ufe0f\ufeff]")
 
 _KEPT_IN_HOST: Final = {"ß": "ß", "ẞ": "ß", "ς": "ς"}
 
+# In characters (RFC 1035 §2.3.4); a name may end in a dot.
+_LONGEST_LABEL: Final = 63
+_LONGEST_HOST: Final = 254
+
+_MOST_SHOWN: Final = 200
+
 _JOINERS: Final = frozenset("\u200c\u200d")
 # All of ASCII but a-z, 0-9, dot, hyphen and underscore. Said the other way round, with everything beyond ASCII among
 # what is allowed, it takes 3 ms to compile (benchmarks/import_time.py).
@@ -79,21 +85,21 @@ def make_location(location: str, *, local: bool = False) -> str:
         )
     if _CONTROL.search(location) is not None:
         raise ValueError(
-            f"a control character in a location could forge another header line; percent-encode it: {location!r}"
+            f"a control character in a location could forge another header line; percent-encode it: {_shown(location)}"
         )
     if _SURROGATE.search(location) is not None:
-        raise ValueError(f"a lone surrogate in a location can't be written as UTF-8: {location!r}")
+        raise ValueError(f"a lone surrogate in a location can't be written as UTF-8: {_shown(location)}")
     parts = _PARTS.fullmatch(location)
     assert parts is not None, "the pattern matches every text without line breaks"
     scheme, authority = parts["scheme"], parts["authority"]
     # To a browser a backslash is a slash: `/\host` and `\\host` lead to another host as `//host` does.
     if local and (scheme is not None or location.replace("\\", "/").startswith("//")):
-        raise ValueError(f"this location leads to another origin, and local=True allows none: {location!r}")
+        raise ValueError(f"this location leads to another origin, and local=True allows none: {_shown(location)}")
     text = "" if scheme is None else f"{scheme}:"
     if authority is not None:
         text += f"//{_authority(authority, location)}"
     elif scheme is not None and scheme.lower() in ("http", "https"):
-        raise ValueError(f"{scheme}: must be followed by // and a host (RFC 9110 §4.2): {location!r}")
+        raise ValueError(f"{scheme}: must be followed by // and a host (RFC 9110 §4.2): {_shown(location)}")
     path = _encode(parts["path"])
     if scheme is None and authority is None and ":" in path.partition("/")[0]:
         path = f"./{path}"  # else what stands before the colon would be read as a scheme (RFC 3986 §4.2)
@@ -113,13 +119,13 @@ def _authority(authority: str, location: str) -> str:
     userinfo, at, host_and_port = authority.rpartition("@")
     parts = _HOST_AND_PORT.fullmatch(host_and_port)
     if parts is None:
-        raise ValueError(f"{host_and_port!r} is no host and port (RFC 3986 §3.2): {location!r}")
+        raise ValueError(f"{_shown(host_and_port)} is no host and port (RFC 3986 §3.2): {_shown(location)}")
     host, port = parts["host"], parts["port"] or ""
     if not host:
-        raise ValueError(f"there is no host after the // of this location: {location!r}")
+        raise ValueError(f"there is no host after the // of this location: {_shown(location)}")
     if host.startswith("["):
         if _IP_LITERAL.fullmatch(host) is None:
-            raise ValueError(f"{host} is no IP address (RFC 3986 §3.2.2): {location!r}")
+            raise ValueError(f"{_shown(host)} is no IP address (RFC 3986 §3.2.2): {_shown(location)}")
     elif host.isascii():
         host = _encode(host)
     else:
@@ -133,18 +139,32 @@ def _ascii_host(host: str, location: str) -> str:
     Mapped as browsers do it (UTS 46, non-transitional), so that `straße.de` leads where a click on it leads.
     Python's own `idna` codec is of 2003 and would go to another host, `strasse.de`.
     """
+    # Before any work on it, which grows faster than the text: normalising, and punycode.
+    if len(host) > _LONGEST_HOST:
+        raise _no_domain_name(host, location)
     mapped = _fold(_fold(_IGNORED_IN_HOST.sub("", host))).replace("\u3002", ".")
     # A slash, an @ or a colon that was no such thing before mapping would make another URI of this one.
     if _BAD_ASCII_IN_HOST.search(mapped) is not None or not all(map(_may_stand_in_host, mapped)):
-        raise ValueError(f"{host!r} has a character that no domain name may have (RFC 5891): {location!r}")
-    labels = [_ascii_label(label, location) for label in mapped.split(".")]
-    longest = max(map(len, labels))
+        raise ValueError(f"{_shown(host)} has a character that no domain name may have (RFC 5891): {_shown(location)}")
+    parts = mapped.split(".")
+    if max(map(len, parts)) > _LONGEST_LABEL:  # what is encoded is longer still
+        raise _no_domain_name(host, location)
+    labels = [_ascii_label(label, location) for label in parts]
     name = ".".join(labels)
-    if "" in labels[:-1] or longest > 63 or len(name) > 254 or not name:
-        raise ValueError(
-            f"{host!r} is no domain name: a label has 1 to 63 characters, the whole at most 253: {location!r}"
-        )
+    if "" in labels[:-1] or max(map(len, labels)) > _LONGEST_LABEL or len(name) > _LONGEST_HOST or not name:
+        raise _no_domain_name(host, location)
     return name
+
+
+def _no_domain_name(host: str, location: str) -> ValueError:
+    return ValueError(
+        f"{_shown(host)} is no domain name: a label has 1 to 63 characters, the whole at most 253: {_shown(location)}"
+    )
+
+
+def _shown(location: str) -> str:
+    """A location in a message. It may be the client's, and of any length."""
+    return repr(location[:_MOST_SHOWN]) + ("..." if len(location) > _MOST_SHOWN else "")
 
 
 def _fold(text: str) -> str:
@@ -160,7 +180,7 @@ def _ascii_label(label: str, location: str) -> str:
     if label.isascii():
         return label
     if label.startswith("xn--") or category(label[0])[0] == "M":
-        raise ValueError(f"{label!r} is no label of a domain name (RFC 5891 §4.2.3): {location!r}")
+        raise ValueError(f"{_shown(label)} is no label of a domain name (RFC 5891 §4.2.3): {_shown(location)}")
     return f"xn--{label.encode('punycode').decode('ascii')}"
 
 
@@ -172,10 +192,14 @@ def split_target(method: str, target: bytes) -> tuple[bytes, bytes, bytes | None
     blank or a control character in it.
     """
     if _NOT_IN_TARGET.search(target) is not None:
-        raise BadRequest(f"the target of the request has a blank, a control character or a fragment: {target!r}")
+        raise BadRequest(
+            f"the target of the request has a blank, a control character or a fragment: {target[:_MOST_SHOWN]!r}"
+        )
     if method == "CONNECT":
         if _AUTHORITY_FORM.fullmatch(target) is None:
-            raise BadRequest(f"the target of the request is no host with a port, as CONNECT has it: {target!r}")
+            raise BadRequest(
+                f"the target of the request is no host with a port, as CONNECT has it: {target[:_MOST_SHOWN]!r}"
+            )
         return b"*", b"", target
     if target == b"*" and method == "OPTIONS":
         return target, b"", None
@@ -183,12 +207,14 @@ def split_target(method: str, target: bytes) -> tuple[bytes, bytes, bytes | None
     if not target.startswith(b"/"):
         found = _ABSOLUTE_FORM.match(target)
         if found is None:
-            raise BadRequest(f"the target of the request is neither a path nor a URL: {target!r}")
+            raise BadRequest(f"the target of the request is neither a path nor a URL: {target[:_MOST_SHOWN]!r}")
         named: bytes = found[1]
         authority = named
         host = named.rpartition(b"@")[2]
         if not host or host.startswith(b":"):
-            raise BadRequest(f"the target of the request is a URL without a host (RFC 9110 §4.2.1): {target!r}")
+            raise BadRequest(
+                f"the target of the request is a URL without a host (RFC 9110 §4.2.1): {target[:_MOST_SHOWN]!r}"
+            )
         target = target[found.end() :]
         if not target and method == "OPTIONS":
             return b"*", b"", authority  # RFC 9112 §3.2.4
@@ -215,7 +241,7 @@ def find_host(values: list[str], scheme: str, server: tuple[str, int | None] | N
     if values and values[0]:
         host = _parse_host(values[0])
         if host is None:
-            raise BadRequest(f"the Host of the request is no host: {values[0]!r}")
+            raise BadRequest(f"the Host of the request is no host: {_shown(values[0])}")
         return host
     if server is None:
         return "localhost"

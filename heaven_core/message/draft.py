@@ -20,6 +20,7 @@ from heaven_core.errors import (
     UnprocessableContent,
 )
 from heaven_core.http.conditional import Conditions
+from heaven_core.http.cookies import cookie_identity
 from heaven_core.http.event_stream import ServerSentEvent, encode_event
 from heaven_core.http.framing import without_content_fields
 from heaven_core.http.headers import Field, check_name, check_value, is_single, new_vary_members, replace_line
@@ -29,6 +30,7 @@ from heaven_core.http.ranges import MAX_RANGES
 from heaven_core.http.reason_phrases import REASON_PHRASES
 from heaven_core.http.text_codec import TextEncoder, encode_text
 from heaven_core.message.bodies import AnyIterable, FileSource, StreamSource, held_by, is_same
+from heaven_core.message.field_index import FieldIndex
 from heaven_core.message.html import debug_page
 from heaven_core.protocol.events import DeferredCall
 from heaven_core.protocol.needs import PageMaker
@@ -127,9 +129,9 @@ class Draft:
     """
 
     __slots__ = (
-        "_item_encoder", "_mark", "_shared", "auto_etag", "began", "body", "default_type", "deferred", "encoded",
-        "ending", "error", "failed", "fields", "has_page", "host", "is_plain", "named_type", "names_charset", "options",
-        "pages", "refusal", "released", "request", "runtime", "schema", "source", "status",
+        "_index", "_item_encoder", "_mark", "_shared", "auto_etag", "began", "body", "default_type", "deferred",
+        "encoded", "ending", "error", "failed", "fields", "has_page", "host", "is_plain", "named_type", "names_charset",
+        "options", "pages", "refusal", "released", "request", "runtime", "schema", "source", "status",
     )  # fmt: skip
 
     def __init__(self, host: Host | None = None, runtime: Runtime | None = None) -> None:
@@ -147,6 +149,7 @@ class Draft:
         self.is_plain: bool = True
         self.names_charset: bool = False
         self._item_encoder: TextEncoder | None = None
+        self._index: FieldIndex | None = None
         self.ending: tuple[OutcomeKind, int, float] | None = None
         self.deferred: list[DeferredCall] | None = None
         self._mark = _NOTHING_SET
@@ -211,6 +214,7 @@ class Draft:
         """Take away every line of this lower-case name."""
         self.check_open()
         self._own_fields()[:] = [line for line in self.fields if line[0] != name]
+        self._forget_index()
 
     def append(self, *lines: Field) -> None:
         """Add lines that the library has made, whether or not handlers may still add some."""
@@ -218,9 +222,34 @@ class Draft:
 
     def vary_on(self, members: bytes) -> None:
         """Add request fields to Vary, each once (RFC 9110 §12.5.5)."""
-        new = new_vary_members(self.fields, members)
+        new = new_vary_members(self._indexed().vary, members)
         if new:
             self._own_fields().append((b"vary", new))
+
+    def add_cookie(self, line: str) -> None:
+        """Add a Set-Cookie line, in the place of one for the same cookie."""
+        self.check_open()
+        value = check_value("Set-Cookie", line)
+        identity = cookie_identity(line)
+        if identity in self._indexed().cookies:
+            self._own_fields()[:] = [
+                (name, old)
+                for name, old in self.fields
+                if name != b"set-cookie" or cookie_identity(old.decode("latin-1")) != identity
+            ]
+            self._forget_index()
+        self._own_fields().append((b"set-cookie", value))
+
+    def _indexed(self) -> FieldIndex:
+        index = self._index
+        if index is None:
+            index = self._index = FieldIndex()
+        index.read(self.fields)
+        return index
+
+    def _forget_index(self) -> None:
+        if self._index is not None:
+            self._index.forget()
 
     def _replace(self, line: Field) -> None:
         name = line[0]
@@ -231,6 +260,8 @@ class Draft:
         elif name == b"content-type" and _may_not_be_utf8(line[1]):
             self.names_charset = True
         replace_line(self._own_fields(), line)
+        if not is_single(name):
+            self._forget_index()
 
     def _own_fields(self) -> list[Field]:
         """The lines, to be changed in place: a copy where a mark has them, too."""

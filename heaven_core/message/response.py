@@ -14,9 +14,9 @@ from heaven_core.errors import Abort, BadRequest, ResponseStarted
 from heaven_core.http.cache_control import cache_control
 from heaven_core.http.conditional import PRECONDITION_FAILED, evaluate, precondition
 from heaven_core.http.content_disposition import content_disposition
-from heaven_core.http.cookies import SameSite, cookie_identity, set_cookie
+from heaven_core.http.cookies import SameSite, set_cookie
 from heaven_core.http.dates import format_http_date, parse_http_date
-from heaven_core.http.headers import check_name, check_text, find_value, find_values
+from heaven_core.http.headers import check_name, check_text, find_value
 from heaven_core.http.media_types import content_type as content_type_of
 from heaven_core.http.negotiation import parse_media_type
 from heaven_core.http.uri import make_location
@@ -270,7 +270,7 @@ class Response:
         `max_age` in seconds; `expires` an aware `datetime`. What needs another attribute (`samesite="None"`,
         `partitioned`, the `__Host-` and `__Secure-` prefixes) is refused without it. Raises `TypeError`, `ValueError`.
         """
-        self._set_cookie(
+        self._draft.add_cookie(
             set_cookie(
                 name, value, path=path, domain=domain, max_age=max_age, expires=expires, secure=secure,
                 httponly=httponly, samesite=samesite, partitioned=partitioned,
@@ -289,20 +289,12 @@ class Response:
         partitioned: bool = False,
     ) -> None:
         """Make the client forget a cookie: give `path`, `domain` and the attributes that it was set with."""
-        self._set_cookie(
+        self._draft.add_cookie(
             set_cookie(
                 name, "", path=path, domain=domain, max_age=0, secure=secure, httponly=httponly,
                 samesite=samesite, partitioned=partitioned,
             )
         )  # fmt: skip
-
-    def _set_cookie(self, line: str) -> None:
-        draft = self._draft
-        identity = cookie_identity(line)
-        others = [other for other in find_values(draft.fields, "Set-Cookie") if cookie_identity(other) != identity]
-        draft.remove_field(b"set-cookie")
-        for value in (*others, line):
-            draft.add_field("Set-Cookie", value)
 
     # What is said of the representation
 

@@ -105,3 +105,23 @@ def test_every_name_makes_a_legal_field_that_gives_it_back(name: str) -> None:
     cleaned = "".join(c for c in name if category(c) != "Cc").replace("/", "_")
     assert unquote(match[2] or "") == cleaned or (match[1] or "") == cleaned
     assert "/" not in value.replace("%2F", "/")
+
+
+@pytest.mark.parametrize(
+    ("name", "cut"),
+    [
+        ("a" * 300 + ".txt", "a" * 251 + ".txt"),
+        ("a" * 300, "a" * 255),
+        ("." + "a" * 300, "." + "a" * 254),
+        ("a." + "b" * 300, "a." + "b" * 253),
+        ("a" * 251 + ".txt", "a" * 251 + ".txt"),
+    ],
+)
+def test_a_long_name_is_cut_and_keeps_its_extension(name: str, cut: str) -> None:
+    """SPEC 3: 255 characters at most."""
+    assert content_disposition(name) == f'attachment; filename="{cut}"'
+
+
+def test_a_long_name_beyond_ascii_is_cut_before_it_is_encoded() -> None:
+    value = content_disposition("ü" * 300 + ".pdf")
+    assert value == f"attachment; filename=\"{'u' * 251}.pdf\"; filename*=UTF-8''{'%C3%BC' * 251}.pdf"

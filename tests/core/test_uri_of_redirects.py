@@ -329,3 +329,17 @@ def test_a_path_decodes_to_what_was_given(text: str) -> None:
     except ValueError:
         return
     assert unquote(location) == unquote(text)
+
+
+@pytest.mark.parametrize("host", ["中" * 64, "é" * 60, ".".join(["é"] * 128), "中" * 7000, "\u00ad" * 300 + "é"])
+def test_a_host_that_is_too_long_is_refused_before_any_work_on_it(host: str) -> None:
+    """RFC 1035 §2.3.4: 63 octets a label, 253 a name."""
+    with pytest.raises(ValueError, match="is no domain name: a label has 1 to 63 characters, the whole at most 253"):
+        make_location(f"http://{host}/")
+
+
+def test_a_message_shows_the_beginning_of_a_long_location() -> None:
+    """It goes to the client where that has sent it."""
+    with pytest.raises(ValueError, match="a control character") as refused:
+        make_location("/" + "a" * 100_000 + "\n")
+    assert len(str(refused.value)) < 400
