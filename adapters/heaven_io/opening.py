@@ -52,7 +52,7 @@ def open_file(path: str | bytes, within: str | bytes | None) -> OpenedFile:
     Every failure is an `OSError` and leaves nothing open. Those that the operating system has a word for come as it
     says them (`NotADirectoryError`, `PermissionError`, ELOOP, ENAMETOOLONG, EMFILE, ...). Besides: a directory is an
     `IsADirectoryError`; any other special file, a path with a NUL or one that is no UTF-8 (EILSEQ), and with `within`
-    a leading slash, a `..` segment and whatever leads outside, are a `FileNotFoundError`.
+    a leading slash, a `..`, `.` or empty segment and whatever leads outside, are a `FileNotFoundError`.
     """
     try:
         name = path.encode() if isinstance(path, str) else path.decode().encode()
@@ -74,7 +74,10 @@ def open_file(path: str | bytes, within: str | bytes | None) -> OpenedFile:
 def open_directory(path: str, within: str) -> int:
     """A descriptor of the directory `path` below `within`, to read its names. Raises as `open_file` does."""
     try:
-        return _open_below(os.fsencode(within), (path.encode() or b".") + b"/")
+        name = path.encode()
+        return _open_below(
+            os.fsencode(within), name + b"/" if name and not name.endswith(b"/") else name, is_file=False
+        )
     except ValueError as error:
         raise FileNotFoundError(EILSEQ, os.strerror(EILSEQ), path) from error
 
@@ -88,13 +91,13 @@ def stays_inside(path: str, within: str) -> bool:
     return True
 
 
-def _open_below(root: bytes, name: bytes) -> int:
-    parts = name.split(b"/")
-    if name.startswith(b"/") or b".." in parts:
+def _open_below(root: bytes, name: bytes, is_file: bool = True) -> int:
+    # The kernel takes "name/" for a directory only, and so does this.
+    flags = _FILE | os.O_DIRECTORY if name.endswith(b"/") or not is_file else _FILE
+    segments = name.removesuffix(b"/").split(b"/") if name else []
+    # An empty or a "." segment is no other name for a file: a hook that guards a path would not know it by that.
+    if any(segment in (b"", b".", b"..") for segment in segments):
         raise _outside(name)
-    segments = [part for part in parts if part not in (b"", b".")]
-    # The kernel takes "name/" and "name/." for a directory only, and so does this.
-    flags = _FILE if parts[-1] not in (b"", b".") else _FILE | os.O_DIRECTORY
     if not segments:
         return os.open(root, flags)
     try:
@@ -115,7 +118,12 @@ def _open_below(root: bytes, name: bytes) -> int:
 
 
 def _walk(root: bytes, segments: Sequence[bytes], flags: int) -> int:
-    """Open the last of `segments` with `flags`, each of them in the one before it, and none through a symlink."""
+    """Open the last of `segments` with `flags`, each of them in the one before it, and none through a symlink.
+
+    Without any, `root` itself.
+    """
+    if not segments:
+        return os.open(root, flags)
     directory = os.open(root, _DIRECTORY)
     try:
         for segment in segments[:-1]:
@@ -140,6 +148,8 @@ def _resolve(root: bytes, name: bytes) -> tuple[bytes, list[bytes]]:
         if error.errno != EINVAL and isinstance(seen, bytes) and seen.startswith(inside):
             raise
         raise _outside(name) from error
+    if target == base:
+        return base, []
     if not target.startswith(inside):
         raise _outside(name)
     return base, target[len(inside) :].split(b"/")

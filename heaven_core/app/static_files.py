@@ -130,7 +130,7 @@ class Directory:
 
 def _relative(what: str, value: object) -> str:
     path = check_str(what, value)
-    if not path or path.startswith("/") or ".." in path.split("/"):
+    if any(segment in ("", ".", "..") for segment in path.split("/")):
         raise ValueError(f"{what} is the path of a file below the directory, such as index.html: {path!r}")
     return path
 

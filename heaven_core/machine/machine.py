@@ -61,8 +61,8 @@ class Machine(Generic[S]):
     """
 
     __slots__ = (
-        "_adopt", "_announced", "_calls", "_draft", "_exchange", "_left", "_lookup", "_need", "_open_files", "_pending",
-        "_rest", "_sent", "_state", "_stream", "_stream_lines", "_unclosed",
+        "_adopt", "_announced", "_calls", "_draft", "_exchange", "_goodbye", "_left", "_lookup", "_need", "_open_files",
+        "_pending", "_rest", "_sent", "_state", "_stream", "_stream_lines", "_unclosed",
     )  # fmt: skip
 
     def __init__(
@@ -80,6 +80,7 @@ class Machine(Generic[S]):
         self._lookup: FileLookup | None = None  # where a file is the body
         self._stream: StreamSource | None = None  # where a stream is
         self._stream_lines: list[Field] = NO_FIELDS
+        self._goodbye = b""  # its last event, should the server shut down
         # The ledger, in body bytes: those known to have gone, those handed out last and not known of yet, those of the
         # FileRange under way, and those still to come of what the head has announced (None: it did not).
         self._sent = 0
@@ -107,7 +108,7 @@ class Machine(Generic[S]):
             self._out_of_turn("page_made")
         return self._begin(state == states.PAGING_LEFT)  # what the page holds is closed there, too
 
-    def _begin(self, is_left: bool) -> Events:  # noqa: PLR0911  # a return for each way in which a response may begin
+    def _begin(self, is_left: bool) -> Events:  # a return for each way in which a response may begin
         draft = self._draft
         exchange = self._exchange
         # From here on the decisions are taken: what a step of the stream, or a task that is still about, would change
@@ -135,6 +136,11 @@ class Machine(Generic[S]):
         if type(source) is FileSource:
             self._lookup = FileLookup(exchange, source)
             return self._take_step(self._lookup.begin)
+        return self._begin_stream(source)
+
+    def _begin_stream(self, source: StreamSource) -> Events:
+        draft = self._draft
+        exchange = self._exchange
         if draft.auto_etag:
             return self._fail(TypeError("res.etag = AUTO needs a body that is known: give the stream a tag"), "headers")
         fields, current = validated(exchange, self._stream_fields(source))
@@ -146,6 +152,12 @@ class Machine(Generic[S]):
             return self._follow(refusal)
         if exchange.request.method == "HEAD":
             return self._take_step(lambda: plan_head(exchange, fields, source.length, source.content_type))
+        if source.at_shutdown is not None:
+            try:
+                # Only now is it known whether the schema filters it, as it does in a 2xx.
+                self._goodbye = draft.encode_item(source.at_shutdown, True)
+            except Exception as error:
+                return self._fail(error, "stream")
         self._stream = source
         self._stream_lines = fields
         self._state = states.HEADING
@@ -326,7 +338,7 @@ class Machine(Generic[S]):
             return self._absorb()
         if not source.sse or self._left:
             return self._break_off(TimeoutError("the server shuts down, and the stream has not ended in time"))
-        data = source.at_shutdown if self._left is None else b""
+        data = self._goodbye if self._left is None else b""
         if self._state == states.HEADING:
             try:
                 promised = self._exchange.head(self._stream_lines, source.length, source.content_type).length

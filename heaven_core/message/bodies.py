@@ -180,7 +180,7 @@ class InOneThread:
 class StreamSource:
     """What `res.stream` was asked for. `length` is the promised number of bytes; times are in seconds.
 
-    `at_shutdown` is the last event, as it goes out when the server shuts down; empty where there is none.
+    `at_shutdown` is the last event, for when the server shuts down; `None` where there is none.
     """
 
     __slots__ = ("at_shutdown", "content_type", "head_timeout", "heartbeat", "iterable", "length", "sse")
@@ -195,7 +195,7 @@ class StreamSource:
         head_timeout: float | None,
         *,
         thread: str = "any",
-        at_shutdown: bytes = b"",
+        at_shutdown: object = None,
     ) -> None:
         _check_iterable(iterable)
         self.iterable: Final[AnyIterable] = iterable if thread == "any" else _in_one_thread(iterable, thread)

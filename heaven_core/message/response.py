@@ -193,11 +193,10 @@ class Response:
         """
         draft = self._draft
         draft.check_open()
-        goodbye = b""
         if at_shutdown is not None:
             if not sse or length is not None:
                 raise ValueError("at_shutdown= is the last of a stream of events: it needs sse=True, and no length=")
-            goodbye = draft.encode_item(at_shutdown, True)
+            draft.encode_item(at_shutdown, True)  # to refuse here what can't be sent; what goes out is made at the head
         if not sse and heartbeat is not None and heartbeat != _HEARTBEAT:
             raise ValueError("heartbeat= is for events, whose format has comments: it needs sse=True")
         chosen = b"text/event-stream" if sse and content_type == _TEXT else check_text("Content-Type", content_type)
@@ -207,7 +206,7 @@ class Response:
             head_timeout = 0.1 if sse else 1.0
         beat = heartbeat if sse else None
         draft.set_source(
-            StreamSource(source, chosen, length, sse, beat, head_timeout, thread=thread, at_shutdown=goodbye)
+            StreamSource(source, chosen, length, sse, beat, head_timeout, thread=thread, at_shutdown=at_shutdown)
         )
 
     def redirect(self, location: str, status: int = 307, permanent: bool = False, local: bool = False) -> None:

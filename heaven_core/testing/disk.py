@@ -154,7 +154,7 @@ class Disk:
 def _inside(path: str, within: str | None) -> str:
     if within is None:
         return path
-    if path.startswith("/") or ".." in path.split("/"):
+    if path and any(segment in ("", ".", "..") for segment in path.removesuffix("/").split("/")):
         raise FileNotFoundError(ENOENT, "outside of within=", path)
     return f"{within.rstrip('/')}/{path}"
 

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import pytest
 
-from heaven_core import Machine, Outcome, Request, Response, ServerSentEvent
+from heaven_core import App, Context, Machine, Outcome, Request, Response, ServerSentEvent
 from heaven_core.message.bodies import AnyIterable
 from heaven_core.message.response import draft_of
 from heaven_core.protocol.events import Chunk, End, Event, Reset, Start
 from heaven_core.protocol.needs import CloseStream, Deliver, Finished, NextItem
-from heaven_core.testing import Clock
+from heaven_core.testing import Client, Clock
 
 Set = Callable[[Response], None]
 BYE = b"event: bye\nretry: 5000\ndata:\n\n"
+
+
+@dataclass
+class Name:
+    name: str
 
 
 def machine_of(set_body: Set, method: str = "GET") -> Machine[AnyIterable]:
@@ -193,3 +199,31 @@ def test_a_last_event_is_checked_where_it_is_set() -> None:
     with pytest.raises(ValueError, match="no length="):
         response.stream([], sse=True, length=9, at_shutdown="bye")
     assert draft_of(response).source is None
+
+
+def test_the_last_event_is_filtered_by_the_status_that_goes_out() -> None:
+    """SPEC 1: whatever the status was when it was set."""
+
+    def handler(req: Request, res: Response, ctx: Context) -> None:
+        res.status = 404
+        res.stream(iter([{"name": "Ann"}]), sse=True, at_shutdown={"name": "Bob", "secret": 1})
+        res.status = 200
+
+    app = App()
+    app.GET("/", handler, returns=Name)
+    assert Client(app).get("/", shut_down_after=1).text.endswith('data: {"name":"Bob"}\n\n')
+
+
+def test_the_last_event_is_what_it_was_when_the_head_was_decided() -> None:
+    last = {"n": 1}
+
+    def items() -> Iterator[str]:
+        last["n"] = 2
+        yield "one"
+
+    def handler(req: Request, res: Response, ctx: Context) -> None:
+        res.stream(items(), sse=True, at_shutdown=last)
+
+    app = App()
+    app.GET("/", handler)
+    assert Client(app).get("/", shut_down_after=1).text.endswith('data: {"n":1}\n\n')

@@ -6,9 +6,10 @@ import time
 
 import pytest
 
-from tests.wire.conftest import Serve
+from tests.wire.conftest import Serve, served_by
 from tests.wire.raw import Raw, fetch_json, write_request
 from tests.wire.runs import Run
+from tests.wire.servers import GRANIAN, KINDS
 
 # Seconds in which each server hears of a client's leaving on this host: nothing says that it has.
 HEARD = 0.5
@@ -25,6 +26,8 @@ def test_a_handler_is_told_that_nobody_waits_any_more(method: str, serve: Serve)
     run.wait_for("disconnected 200", ["left: False", "left: True"])
 
 
+# granian answers from another thread, and may be too late to be heard before the response goes out.
+@served_by(*[kind for kind in KINDS if kind is not GRANIAN])
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_a_client_that_left_while_the_handler_worked_makes_no_complete_response(method: str, serve: Serve) -> None:
     """Also where the handler has not asked."""
