@@ -8,14 +8,22 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from typing import TypeGuard
 
-__all__ = ["check_bool", "check_int", "check_str", "is_awaitable", "is_bytes_like"]
+__all__ = ["check_bool", "check_int", "check_str", "exact", "is_awaitable", "is_bytes_like"]
 
 
 def check_str(what: str, value: object) -> str:
-    """`value` if it is a `str`. Raises `TypeError`, which calls it `what`."""
+    """`value` as an exact `str`, if it is one. Raises `TypeError`, which calls it `what`."""
     if not isinstance(value, str):
         raise TypeError(f"{what} must be str, not {type(value).__name__}: {value!r}")
-    return str.__str__(value)  # of a member of a str Enum the text, where f"{value}" would be its name
+    return exact(value)
+
+
+def exact(text: str) -> str:
+    """`text` without what a subclass of `str` may say of it by methods of its own: a check must see what is sent.
+
+    Of a member of a `str` Enum it is the text, where `f"{text}"` would be its name.
+    """
+    return str.__str__(text)
 
 
 def check_int(what: str, value: object) -> int:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Final, Literal, TypeAlias
 
+from heaven_core._checks import check_str
 from heaven_core.http.grammar import TOKEN
 from heaven_core.message.context import Context
 from heaven_core.message.request import Request
@@ -100,7 +101,7 @@ def _is_any(value: Sequence[str]) -> bool:
 def _names(argument: str, value: Sequence[str]) -> list[str]:
     if isinstance(value, str):
         raise TypeError(f'{argument}= takes a sequence of texts or "*", not one text: write [{value!r}]')
-    return list(value)
+    return [check_str(f"a text in {argument}=", text) for text in value]
 
 
 def _tokens(argument: str, value: Sequence[str]) -> list[str]:

@@ -56,8 +56,9 @@ def set_cookie(
     """
     name = check_str("a cookie's name", name)
     value = check_str(f"the value of the cookie {name!r}", value)
+    site = None if samesite is None else check_str(f"samesite of the cookie {name!r}", samesite)
     _check_name_and_value(name, value)
-    _check_needs(name, path, domain, secure, samesite, partitioned)
+    _check_needs(name, path, domain, secure, site, partitioned)
     line = f"{name}={value}"
     if expires is not None:
         line += f"; Expires={_expires(name, expires)}"
@@ -71,8 +72,8 @@ def set_cookie(
         line += "; Secure"
     if httponly:
         line += "; HttpOnly"
-    if samesite is not None:
-        line += f"; SameSite={samesite}"
+    if site is not None:
+        line += f"; SameSite={site}"
     if partitioned:
         line += "; Partitioned"
     return line
@@ -102,7 +103,7 @@ def _check_needs(
     path: str | None,
     domain: str | None,
     secure: bool,
-    samesite: SameSite | None,
+    samesite: str | None,
     partitioned: bool,
 ) -> None:
     """What must stand together (RFC 6265bis §4.1.2.7, §4.1.3 and §5.7; CHIPS for Partitioned)."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, final
 
-from heaven_core._checks import check_int, check_str
+from heaven_core._checks import check_int, check_str, exact
 from heaven_core._typing import override
 from heaven_core.http.json_codec import encode_json
 from heaven_core.http.text_codec import encode_text
@@ -85,7 +85,7 @@ def _check_retry(retry: int) -> None:
 
 
 def _line(field: str, text: str, forbidden: str) -> bytes:
-    check_str(f"{field} of a server-sent event", text)
+    text = check_str(f"{field} of a server-sent event", text)
     for character in forbidden:
         if character in text:
             raise ValueError(
@@ -142,9 +142,10 @@ def _encode_fields(event: ServerSentEvent, encode: Callable[[object], bytes]) ->
 
 def _as_bytes(data: object, encode: Callable[[object], bytes]) -> bytes:
     if isinstance(data, str):
-        return encode_text(data)
+        return encode_text(exact(data))
     if not isinstance(data, bytes):
         return encode(data)
+    data = bytes(data)
     if not data.isascii():
         try:
             data.decode("utf-8")

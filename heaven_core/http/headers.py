@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Final, TypeVar, final, overload
 
-from heaven_core._checks import check_str
+from heaven_core._checks import check_str, exact
 from heaven_core._typing import override
 from heaven_core.errors import MissingValue
 from heaven_core.http.grammar import TOKEN
@@ -82,6 +82,7 @@ def check_name(name: object) -> bytes:
             return known
     if not isinstance(name, str):
         raise TypeError(f"a header name must be str, not {type(name).__name__}: {name!r}")
+    name = exact(name)
     if TOKEN.fullmatch(name) is None:
         raise ValueError(
             f"{name!r} is no header name: only letters, digits and !#$%&'*+-.^_`|~ may stand in one (RFC 9110 §5.1)"
@@ -112,6 +113,7 @@ def check_value(name: object, value: object) -> bytes:
             f"the value of {name} must be str or int, not {type(value).__name__}: {value!r}. "
             "Write out the text that the client is to get"
         )
+    value = exact(value)
     if _VALUE.fullmatch(value) is None:
         raise ValueError(f"the value of {name} {_what_is_wrong(value)}: {value!r}")
     line_value = value.encode("ascii")

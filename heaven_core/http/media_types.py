@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from heaven_core._checks import check_str
 from heaven_core.http.grammar import TOKEN
 
 __all__ = ["content_type", "is_page", "media_type"]
@@ -217,6 +218,8 @@ def content_type(filename: str, charset: str | None = "utf-8") -> str:
 
     Raises `ValueError` if `charset` is no token (RFC 9110 §8.3.2).
     """
+    if charset is not None:
+        charset = check_str("charset=", charset)
     if charset is not None and TOKEN.fullmatch(charset) is None:
         raise ValueError(f'{charset!r} is no charset; write its name, such as "utf-8", or None to leave it off')
     name = media_type(filename)

@@ -8,6 +8,7 @@ from enum import Enum
 from math import floor
 from typing import Final, final
 
+from heaven_core._checks import exact
 from heaven_core._record import Record
 from heaven_core.http.dates import format_http_date, parse_http_date
 from heaven_core.http.headers import Field
@@ -53,6 +54,7 @@ def make_etag(value: object) -> str:
     """
     if not isinstance(value, str):
         raise TypeError(f"an entity tag must be a str, not {type(value).__name__}: {value!r}")
+    value = exact(value)
     if _TAG.fullmatch(value) is not None:
         return value
     if _OPAQUE.fullmatch(value) is None:

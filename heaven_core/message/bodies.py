@@ -7,7 +7,7 @@ from datetime import datetime
 from os import PathLike
 from typing import Final, Self, TypeAlias, TypeGuard, final
 
-from heaven_core._checks import check_str
+from heaven_core._checks import check_str, exact
 from heaven_core.http.content_disposition import content_disposition
 from heaven_core.http.headers import check_text
 from heaven_core.http.media_types import content_type as content_type_of
@@ -241,7 +241,7 @@ def _check_held(within: object, precompressed: bool) -> None:
 def path_text(path: object, what: str) -> str:
     """A path as text. Raises `TypeError`, which calls it `what`, if it is none."""
     if isinstance(path, str):
-        return path
+        return exact(path)
     if not _is_path(path):
         or_open = ", or an open binary file" if what == "the path of a file" else ""
         raise TypeError(f"{what} must be str or PathLike{or_open}, not {type(path).__name__}: {path!r}")
@@ -251,7 +251,7 @@ def path_text(path: object, what: str) -> str:
 def _text(path: object, what: str) -> str:
     if not isinstance(path, str):
         raise TypeError(f"{what} must be text, not {type(path).__name__}: {path!r}; see os.fsdecode()")
-    return path
+    return exact(path)
 
 
 def _is_path(value: object) -> TypeGuard[PathLike[str]]:

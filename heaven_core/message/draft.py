@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol, TypeAlias, final
 
-from heaven_core._checks import check_int, is_bytes_like
+from heaven_core._checks import check_int, exact, is_bytes_like
 from heaven_core.errors import (
     NO_FILE,
     NO_METHOD,
@@ -350,7 +350,8 @@ class Draft:
             return bytes(body)
         if isinstance(body, str):  # of a subclass
             self.default_type = self.default_type or _TEXT
-            return encode_text(body) if not self.names_charset else self._encoder_of_text().encode(body)
+            text = exact(body)
+            return encode_text(text) if not self.names_charset else self._encoder_of_text().encode(text)
         self.default_type = JSON
         return self._encode_as_json(body)
 
@@ -391,7 +392,8 @@ class Draft:
                 return encode_event(item)
             return encode_event(_filtered(item, schema))
         if isinstance(item, str):
-            return encode_text(item) if not self.names_charset else self._encode_item_in_charset(item)
+            text = exact(item)
+            return encode_text(text) if not self.names_charset else self._encode_item_in_charset(text)
         if is_bytes_like(item):
             return bytes(item)
         raise TypeError(f"a stream must yield bytes or str, not {type(item).__name__}; for anything else use sse=True")

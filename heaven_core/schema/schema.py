@@ -15,6 +15,7 @@ from enum import Enum
 from types import NoneType
 from typing import Final, TypeGuard, final, get_args
 
+from heaven_core._checks import exact
 from heaven_core.errors import BadRequest, UnprocessableContent
 from heaven_core.http.json_codec import check_json_type, encode_json
 from heaven_core.http.text_codec import encode_text
@@ -79,7 +80,7 @@ class Schema:
         `encode_json` refuses.
         """
         if self.returns is str and isinstance(value, str):
-            return encode_text(value)
+            return encode_text(exact(value))
         if self.returns is bytes and _is_bytes(value):
             return bytes(value)
         if self._codec is None or _is_text(value):
