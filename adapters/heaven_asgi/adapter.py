@@ -81,7 +81,7 @@ class ASGIAdapter:
         self._signals: Final = signals
         self._reraise: Final = check_flag("reraise", reraise)
 
-    async def __call__(  # noqa: C901, PLR0912  # one coroutine a request: a part of its own would be a call more
+    async def __call__(  # noqa: C901, PLR0912, PLR0915  # one coroutine a request: a part of its own would be a call more
         self, scope: Scope, receive: Receive, send: Send
     ) -> None:
         """Serve a request, or the lifespan: the server calls this once for each."""
@@ -99,12 +99,16 @@ class ASGIAdapter:
             if draft.deferred is not None and await presence.has_left():
                 draft.lose_client()  # deferred work is told the truth; servers are silent about what they can't send
         except BaseException as error:
+            presence.end()
             await engine.abandon(request, draft, error)
             raise
         rendered = engine.render(request, draft)
         if rendered is None:
-            wire = ASGIWire(scope, receive, send, engine.sends(), inbox, presence.gone)
-            await engine.send(request, draft, wire, wire)
+            wire = ASGIWire(scope, presence, send, engine.sends())
+            try:
+                await engine.send(request, draft, wire, wire)
+            finally:
+                presence.end()
             if self._reraise:
                 _raise_failure(draft)
             return
@@ -114,7 +118,7 @@ class ASGIAdapter:
             if len(body) > self._most_by_hand:
                 if self._most_by_hand == _UNKNOWN:
                     self._most_by_hand = PIECE if on_asyncio() else _NEVER
-                wire = ASGIWire(scope, receive, send, engine.sends(), inbox, presence.gone)
+                wire = ASGIWire(scope, presence, send, engine.sends())
                 await wire.send_whole(draft.status, fields, body, draft.options.close)
             else:
                 if draft.options.close and scope["http_version"] in HTTP1:
@@ -123,16 +127,18 @@ class ASGIAdapter:
                 # nearly always, needs none.
                 steps = send({"type": "http.response.start", "status": draft.status, "headers": fields}).__await__()
                 for waiting in steps:
-                    await self._wait_on(steps, waiting, scope, receive, send)
+                    await self._wait_on(steps, waiting, scope, presence, send)
                     break
                 steps = send({"type": "http.response.body", "body": body}).__await__()
                 for waiting in steps:
-                    await self._wait_on(steps, waiting, scope, receive, send)
+                    await self._wait_on(steps, waiting, scope, presence, send)
                     break
             sent = True
         except OSError:
             pass  # the client has gone, and there is nobody to tell
         finally:
+            if presence.asked:
+                presence.end()
             deferring = engine.finish(draft, len(body), sent)
             if deferring is not None:
                 await deferring
@@ -157,12 +163,17 @@ class ASGIAdapter:
         await self._engine.shutdown()
 
     def _wait_on(
-        self, steps: Generator[object, object, None], waiting: object, scope: Scope, receive: Receive, send: Send
+        self,
+        steps: Generator[object, object, None],
+        waiting: object,
+        scope: Scope,
+        presence: Presence | Inbox,
+        send: Send,
     ) -> Awaitable[None]:
         if not on_asyncio():  # one adapter for both: nobody does that but tests
             self._most_by_hand = _NEVER
         sends = self._engine.sends()
-        return sends.wait_on(steps, waiting, ASGIWire(scope, receive, send, sends))
+        return sends.wait_on(steps, waiting, ASGIWire(scope, presence, send, sends))
 
     async def _serve_other(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind = scope["type"]

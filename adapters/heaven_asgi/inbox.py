@@ -7,7 +7,7 @@ from typing import Final, final
 
 import anyio
 
-from heaven_asgi.presence import received_by_now
+from heaven_asgi.presence import Receiver
 from heaven_asgi.types import Message, Receive
 from heaven_core.errors import ClientDisconnected
 
@@ -33,18 +33,19 @@ class Inbox:
         "_asked",
         "_kept",
         "_lost",
-        "_receive",
         "_received",
+        "_receiver",
         "_receiving",
         "_room",
         "_size",
         "_watched",
+        "asked",
         "ended",
         "gone",
     )
 
     def __init__(self, receive: Receive) -> None:
-        self._receive: Final = receive
+        self._receiver: Final = Receiver(receive)
         self._kept: deque[Message] | None = None
         self._size = 0  # of what is kept, in bytes
         self._watched = False
@@ -54,6 +55,7 @@ class Inbox:
         self._lost = False
         self._arrived: anyio.Event | None = None
         self._room: anyio.Event | None = None
+        self.asked: bool = False  # then `end` has to be called with the request's
         self.ended: bool = False
         self.gone: bool = False
 
@@ -80,18 +82,21 @@ class Inbox:
 
     async def has_left(self) -> bool:
         """See `heaven_core.Presence`. What comes of the body meanwhile is kept for its reader, as by the watch."""
+        whole = self.ended
+        self.asked = True
         try:
             while not (self.gone or self._watched or self._receiving or self._lost or self._size > _READ_AHEAD):
                 self._receiving = True
                 try:
-                    message = await received_by_now(self._receive)
+                    message = await self._receiver.by_now()
                 finally:
-                    self._receiving = False
-                    if self._received is not None:
-                        self._received.set()
+                    self._received_one()
                 if message is None:
                     break
                 self._take(message)
+                if whole:
+                    break  # a server may say the end of the body again and again
+                whole = not message.get("more_body", False)
         except Exception:
             self.gone = True  # a server whose receive() fails has lost its client
         return self.gone
@@ -109,7 +114,7 @@ class Inbox:
             while not self.gone:
                 if self._size > _READ_AHEAD:
                     await self._make_room()
-                self._take(await self._receive())
+                self._take(await self._receiver.next())
         except Exception:
             self.gone = True  # a server whose receive() fails has lost its client
         finally:
@@ -117,6 +122,16 @@ class Inbox:
             self._watched = False
             if self._arrived is not None:
                 self._arrived.set()
+
+    def end(self) -> None:
+        """The request has ended. What it has not read may still be wanted, by deferred work for one."""
+        if self.ended:
+            self._receiver.end()
+
+    def _received_one(self) -> None:
+        self._receiving = False
+        if self._received is not None:
+            self._received.set()
 
     async def _make_room(self) -> None:
         while self._size > _READ_AHEAD:
@@ -146,12 +161,9 @@ class Inbox:
             if not self._watched:
                 self._receiving = True
                 try:
-                    message: Message = await self._receive()
+                    return await self._receiver.next()
                 finally:
-                    self._receiving = False
-                    if self._received is not None:
-                        self._received.set()
-                return message
+                    self._received_one()
             self._arrived = anyio.Event()
             await self._arrived.wait()
         if self._kept[0]["type"] == "http.disconnect":

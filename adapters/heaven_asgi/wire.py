@@ -8,7 +8,8 @@ from typing import Final, final
 import anyio
 
 from heaven_asgi.inbox import Inbox
-from heaven_asgi.types import Message, Receive, Scope, Send
+from heaven_asgi.presence import Presence
+from heaven_asgi.types import Message, Scope, Send
 from heaven_asgi.unacknowledged import unacknowledged
 from heaven_asgi.zero_copy import PathOfDescriptor, extensions_of, left_of, path_of, zero_copy_message
 from heaven_core.http.headers import Field
@@ -33,25 +34,16 @@ class ASGIWire:
     Where the request may have a body, its inbox is the one that receives.
     """
 
-    __slots__ = ("_departed", "_inbox", "_receive", "_scope", "_send", "_sends", "gone")
+    __slots__ = ("_departed", "_presence", "_scope", "_send", "_sends", "gone")
 
-    def __init__(
-        self,
-        scope: Scope,
-        receive: Receive,
-        send: Send,
-        sends: SendTimeout,
-        inbox: Inbox | None = None,
-        gone: bool = False,
-    ) -> None:
+    def __init__(self, scope: Scope, presence: Presence | Inbox, send: Send, sends: SendTimeout) -> None:
         self._scope: Final = scope
-        self._receive: Final = receive
-        self._inbox: Final = inbox
+        self._presence: Final = presence
         self._send: Final = send
         self._sends: Final = sends
         # Once the server has been given the path of a file, and ends the body.
         self._departed: anyio.Event | None = None
-        self.gone: bool = gone  # the handler may have found out
+        self.gone: bool = presence.gone  # the handler may have found out
 
     async def send_whole(self, status: int, fields: list[Field], body: bytes, close: bool) -> None:
         """See `Wire`. For most small ones the adapter does this itself, without a wire."""
@@ -100,12 +92,7 @@ class ASGIWire:
     async def watch(self, waiting: Wakeable, streaming: bool) -> None:
         """See `Peer`."""
         try:
-            if self._inbox is not None:
-                await self._inbox.watch()
-            else:
-                # hypercorn says it once: what has been heard must not be waited for.
-                while not self.gone and (await self._receive())["type"] != "http.disconnect":
-                    pass
+            await self._presence.watch()
         except Exception:  # noqa: S110  # a server whose receive() fails has lost its client
             pass
         self.gone = True

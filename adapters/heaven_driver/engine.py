@@ -248,7 +248,7 @@ class Engine:
 
     @asynccontextmanager
     async def alive(self, *, signals: bool = False, lifespan: bool = True) -> AsyncGenerator[None]:
-        """As `live`, round what is done within it."""
+        """As `live`, round what is done within it. What that raises comes out when all is ended in order."""
         app = self.app
         app.check()
         loop = self._loops[running_loop()] = self._new_loop(False)
@@ -259,17 +259,23 @@ class Engine:
                 await stack.enter_async_context(manager)
             elif manager is not None:
                 stack.enter_context(manager)  # it may block: the startup is nobody's turn but its own
+            failure: Exception | None = None
             async with anyio.create_task_group() as group:
                 loop.runner = TaskGroupRunner(group, self.report, self._max_deferred, self._max_deferred_waiting)
                 group.start_soon(streams.wait_until_told)
                 try:
                     with heard_first(soon(streams.tell)) if signals else nullcontext():
-                        yield
+                        try:
+                            yield
+                        except Exception as error:
+                            failure = error
                         await streams.finish()
                         await loop.runner.drain(self._deferred_deadline)
                     streams.stop()
                 finally:
                     self._loops.pop(running_loop(), None)
+            if failure is not None:
+                raise failure
 
     def end_streams(self) -> None:
         """Begin to end the streams of this event loop, those that begin until `live` ends, too; don't wait for it."""

@@ -72,11 +72,18 @@ async def respond(  # noqa: C901, PLR0912, PLR0915  # one coroutine a request: e
         if not plan.certain:
             plan = plan.for_path(request.path)
         draft.schema = endpoint.schema
-    if plan.around and inside is None:
-        await _respond_around(plan.around, registry, request, draft, runtime, in_thread, context)
-        return
     if request.reader is not None:
         request.limit = registry.max_body_size if endpoint is None else endpoint.max_body_size
+    if plan.around and inside is None:
+        await _respond_around(plan.around, registry, request, draft, runtime, in_thread, context)
+        try:
+            if draft.refusal is None or draft.encoded is None:
+                draft.encode()  # once, when the last hook has changed what it would
+        except Exception as error:
+            await _recover(error, registry, request, response, context, runtime, ())
+        if pages is not None and draft.status >= 400:
+            await pages.fill()
+        return
     after = plan.after
     elsewhere = runtime.on_loop is not None
     try:
@@ -155,11 +162,11 @@ async def _respond_around(
     try:
         await leave(manager, None, runtime)
         draft.reclose(before)
-        if draft.is_open:
-            draft.encode()
     except BaseException as error:
-        await _recover(error, registry, request, response, context, runtime, ())
-        draft.reclose(before)
+        try:
+            await _recover(error, registry, request, response, context, runtime, ())
+        finally:
+            draft.reseal(before[0])
 
 
 async def time_out(
@@ -170,7 +177,8 @@ async def time_out(
     What `res.abort()` has sealed goes out all the same.
     """
     error = HandlerTimeout(f"hooks and handler were cancelled: they took longer than {seconds:g} s")
-    await _recover(error, registry, request, Response(draft), Context(), runtime, ())
+    context = Context() if draft.pages is None else draft.pages.context
+    await _recover(error, registry, request, Response(draft), context, runtime, ())
 
 
 async def _run_after(

@@ -10,7 +10,7 @@ from heaven_core.app.hooks import Hook
 from heaven_core.app.routes import Registry
 from heaven_core.errors import ClientError, HandlerTimeout
 from heaven_core.message.context import Context
-from heaven_core.message.draft import CLIENT_LEFT
+from heaven_core.message.draft import CLIENT_LEFT, JSON
 from heaven_core.message.request import Request
 from heaven_core.message.response import Response, draft_of
 from heaven_core.protocol.needs import PageMaker
@@ -23,7 +23,7 @@ __all__ = ["ErrorPages", "refuse"]
 class ErrorPages:
     """The pages of an app for one request, as the machine finds them. See `heaven_core.message.draft.Pages`."""
 
-    __slots__ = ("_context", "_registry", "_request", "_response", "_runtime")
+    __slots__ = ("_registry", "_request", "_response", "_runtime", "context")
 
     def __init__(
         self, registry: Registry, request: Request[object], response: Response, context: Context, runtime: Runtime
@@ -31,7 +31,7 @@ class ErrorPages:
         self._registry: Final = registry
         self._request: Final = request
         self._response: Final = response
-        self._context: Final = context
+        self.context: Final = context
         self._runtime: Final = runtime
 
     def find(self, error: Exception | None, status: int, what: str) -> PageMaker | None:
@@ -41,19 +41,19 @@ class ErrorPages:
         if page is None:
             return None
         where = f"{what} of {request.method} {request.path!r}"
-        given = (request, self._response, self._context, self._runtime, where)
+        given = (request, self._response, self.context, self._runtime, where)
         return partial(_run, page, *given) if error is None else partial(refuse, error, self._registry, *given)
 
     async def fill(self) -> None:
         """Have the app's page answer where a status from 400 up was set, or aborted with, and no body."""
         draft = draft_of(self._response)
-        if draft.body is not None or draft.source is not None or draft.error is not None:
-            return
-        if draft.refusal is CLIENT_LEFT:
+        has_body = draft.body is not None or draft.default_type is JSON or draft.source is not None
+        if has_body or draft.error is not None or draft.has_page or draft.refusal is CLIENT_LEFT:
             return
         make = self.find(None, draft.status, "the answer")
         if make is not None:
             refusal = draft.unseal()
+            draft.drop_content_fields()
             await make()
             draft.reseal(refusal)
 

@@ -108,14 +108,17 @@ class HookTable:
         _add(self._around, step)
         self._around.sort(key=_breadth)
 
-    def include(self, prefix: str, other: HookTable) -> None:
-        """Have the hooks of another app run below `prefix`."""
+    def including(self, prefix: str, other: HookTable) -> HookTable:
+        """These hooks and those of another app, below `prefix`. Raises `ValueError` as `add_before` does."""
+        both = HookTable()
+        both._before, both._after, both._around = [*self._before], [*self._after], [*self._around]
         for step in other._before:
-            self.add_before(Step(step.pattern.below(prefix), step.hook, step.methods, step.body))
+            both.add_before(Step(step.pattern.below(prefix), step.hook, step.methods, step.body))
         for step in other._after:
-            self.add_after(Step(step.pattern.below(prefix), step.hook, step.methods, step.body))
+            both.add_after(Step(step.pattern.below(prefix), step.hook, step.methods, step.body))
         for around in other._around:
-            self.add_around(AroundStep(around.pattern.below(prefix), around.hook, around.methods))
+            both.add_around(AroundStep(around.pattern.below(prefix), around.hook, around.methods))
+        return both
 
     def plan(self, pattern: Pattern | None, method: str) -> Plan:
         """The hooks that may run for a route with this pattern; `None`, for a path that no route has."""

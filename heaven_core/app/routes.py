@@ -145,7 +145,7 @@ class Registry:
     def __init__(self, max_body_size: int) -> None:
         self.max_body_size: Final = max_body_size
         self.router: Final[Router[Endpoint]] = Router()
-        self.hooks: Final = HookTable()
+        self.hooks: HookTable = HookTable()
         self.pages: Final = PageTable()
         self.schemas: Final = Schemas(self.changed)
         self._endpoints: Final[list[Endpoint]] = []
@@ -168,8 +168,12 @@ class Registry:
         return tuple(found)
 
     def include(self, prefix: str, other: Registry) -> None:
-        """Add what another app has registered, below `prefix`. Raises `ValueError` for what is there already."""
+        """Add what another app has registered, below `prefix`.
+
+        Raises `ValueError` for what is there already, and for schemas as `check` does; then nothing is added.
+        """
         self.check_open()
+        other.check()
         endpoints = [
             Endpoint(
                 endpoint.method,
@@ -184,9 +188,10 @@ class Registry:
         ]
         for endpoint in endpoints:
             self.router.check(endpoint.method, endpoint.pattern)
+        hooks = self.hooks.including(prefix, other.hooks)
         for endpoint in endpoints:
             self.add(endpoint)
-        self.hooks.include(prefix, other.hooks)
+        self.hooks = hooks
         self.pages.include(prefix, other.pages)
         self.changed()
         other._included = prefix

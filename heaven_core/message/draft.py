@@ -30,6 +30,7 @@ from heaven_core.http.ranges import MAX_RANGES
 from heaven_core.http.reason_phrases import REASON_PHRASES
 from heaven_core.http.text_codec import TextEncoder, encode_text
 from heaven_core.message.bodies import AnyIterable, FileSource, StreamSource, held_by, is_same
+from heaven_core.message.context import Context
 from heaven_core.message.field_index import FieldIndex
 from heaven_core.message.html import debug_page
 from heaven_core.protocol.events import DeferredCall
@@ -56,6 +57,11 @@ class Host(Protocol):
 
 class Pages(Protocol):
     """The application's own error pages, for one request."""
+
+    @property
+    def context(self) -> Context:
+        """What hooks and handler have kept."""
+        ...
 
     def find(self, error: Exception | None, status: int, what: str, /) -> PageMaker | None:
         """What makes the page for an error, else for a status; `None` where there is none for it.
@@ -94,15 +100,26 @@ class Options:
         self.ranges: Final = ranges
         self.max_ranges: Final = max_ranges
 
+    def with_changes(self, before: Options, after: Options) -> Options:
+        """These options with what has changed between the other two."""
+        if before is after:
+            return self
+        return Options(
+            self.close if after.close == before.close else after.close,
+            self.ranges if after.ranges == before.ranges else after.ranges,
+            self.max_ranges if after.max_ranges == before.max_ranges else after.max_ranges,
+        )
+
 
 _DEFAULTS: Final = Options()
 
-# What was set when the last before-hook had finished: header lines, number of deferred calls, options.
-_Mark: TypeAlias = tuple[list[Field], int, Options]
-_NOTHING_SET: Final[_Mark] = (NO_FIELDS, 0, _DEFAULTS)
+# What was set when the last before-hook had finished: header lines, deferred calls, options.
+_Mark: TypeAlias = tuple[list[Field], tuple[DeferredCall, ...], Options]
+_NOTHING_SET: Final[_Mark] = (NO_FIELDS, (), _DEFAULTS)
 
-# What was there when an around-hook went on: why a change was refused, if it was, the status, and the header lines.
-_Reopened: TypeAlias = tuple[str | None, int, list[Field]]
+# What was there when an around-hook went on: why a change was refused, if it was, the status, header lines, number of
+# deferred calls, options.
+_Reopened: TypeAlias = tuple[str | None, int, list[Field], int, Options]
 
 
 @final
@@ -299,6 +316,7 @@ class Draft:
             self.released = [other for other in self.released if not is_same(other, held)]
         self.set_body(None)
         self.source = source
+        self._item_encoder = None  # another stream may have had another charset
         if type(source) is StreamSource and _may_not_be_utf8(source.content_type):
             self.names_charset = True
 
@@ -402,8 +420,12 @@ class Draft:
 
     def become(self, status: int, text: str) -> None:
         """Answer with a short text in place of the body; the fields that were about the body go with it."""
+        self.drop_content_fields()
         self.set_body(text, _TEXT)
         self.status = status
+
+    def drop_content_fields(self) -> None:
+        """Take away what was said of the body: another one takes its place."""
         self.auto_etag = False
         self.named_type = None
         self.fields = without_content_fields(self.fields)
@@ -421,7 +443,7 @@ class Draft:
     def mark(self) -> None:
         """A before-hook has finished: this is what a later failure goes back to."""
         self._shared = True
-        self._mark = (self.fields, 0 if self.deferred is None else len(self.deferred), self.options)
+        self._mark = (self.fields, () if self.deferred is None else tuple(self.deferred), self.options)
 
     def unseal(self) -> str | None:
         """Let it be changed, whatever refused that until now, which is given back: for `reseal`."""
@@ -434,19 +456,27 @@ class Draft:
             self.refusal = refusal
 
     def reopen(self) -> _Reopened:
-        """Let an around-hook change what is decided, also what an abort has sealed. Afterwards call `reclose`."""
+        """Let an around-hook change what is decided, also what an abort has sealed.
+
+        Afterwards call `reclose`, or `reseal` with the first of what this gives where the hook has failed.
+        """
         if self.refusal is None:
             self.encoded = None  # the object that is the body may be changed
-        return self.unseal(), self.status, self.fields.copy()
+        deferred = 0 if self.deferred is None else len(self.deferred)
+        return self.unseal(), self.status, self.fields.copy(), deferred, self.options
 
     def reclose(self, before: _Reopened) -> None:
         """The around-hook has finished. What it has set stays, like what a before-hook has, whatever fails later."""
-        refusal, status, fields = before
+        refusal, status, fields, deferred, options = before
         self.reseal(refusal)
         if self.status != status:
             self.encoded = None  # the schema may have to filter it now
-        marked, deferred, options = self._mark
-        self._mark = (_with_changes(marked, fields, self.fields), deferred, options)
+        kept, calls, chosen = self._mark
+        self._mark = (
+            _with_changes(kept, fields, self.fields),
+            (*calls, *(self.deferred or ())[deferred:]),
+            chosen.with_changes(options, self.options),
+        )
 
     def roll_back(self, status: int, text: str) -> None:
         """Forget what was set since the last before-hook that finished, then `become`.
@@ -457,7 +487,8 @@ class Draft:
         self.fields, kept, self.options = self._mark
         self._shared = True
         if self.deferred is not None:
-            self.deferred[kept:] = [call for call in self.deferred[kept:] if call.when == "failed"]
+            marked = set(map(id, kept))
+            self.deferred = [call for call in self.deferred if id(call) in marked or call.when == "failed"]
         self.become(status, text)
 
     def refuse(self, error: ClientError) -> None:
@@ -473,6 +504,7 @@ class Draft:
         # The client's own text may be in it, and JSON can carry a lone surrogate, which UTF-8 can't.
         text = f"{status}{_PHRASES.get(status, '')}{said}\n".encode("utf-8", "replace").decode()
         self.error = error
+        self.failed = False
         self.roll_back(status, text)
         for line in lines:
             self._add(line)
@@ -519,15 +551,16 @@ class Draft:
 
 
 def _with_changes(marked: list[Field], before: list[Field], after: list[Field]) -> list[Field]:
-    """The marked lines with what has changed between the other two: lines added, replaced, or taken away."""
-    changed = marked
-    for name in dict.fromkeys([line[0] for line in (*before, *after)]):
-        old = [line for line in before if line[0] == name]
-        new = [line for line in after if line[0] == name]
-        if new[: len(old)] == old and not is_single(name):
-            changed = changed + new[len(old) :]
-        elif new != old:
-            changed = [line for line in changed if line[0] != name] + new
+    """The marked lines with what has changed between the other two: lines that were taken away, or have come."""
+    gone = [line for line in before if line not in after]
+    changed = [line for line in marked if line not in gone]
+    for line in after:
+        if line in before:
+            continue
+        if is_single(line[0]):
+            replace_line(changed, line)
+        else:
+            changed.append(line)
     return changed
 
 

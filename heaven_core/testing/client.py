@@ -176,10 +176,15 @@ class Client:
         waiting: list[Awaitable[object]] = []
         runtime = self.clock.runtime(lambda error, where: result.errors.append((error, where)), waiting.append)
         response = self.app.response(runtime)
-        await self.app.respond(request, response, runtime)
         machine = Machine(response, request, runtime, Pulled, result.notes.append)
         tell = partial(self.app.observers.tell, request, runtime=runtime)
         driver = Driver(self.app, runtime, machine, result, clock=self.clock, disk=self.disk, tell=tell, plot=plot)
+        try:
+            await self.app.respond(request, response, runtime)
+        except BaseException:  # a cancellation: nothing goes out, and what the response holds is closed
+            machine.disconnected()
+            await driver.run()
+            raise
         await driver.run()
         result.outcome = response.outcome
         self.cookies.receive(result.headers.get_all("set-cookie"), outgoing.destination)

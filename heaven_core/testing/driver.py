@@ -231,5 +231,5 @@ class Driver:
             result = call.run(self._app)
             if isinstance(result, Awaitable):
                 await result
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # the end of a command line's main is not the server's
             self._app.report(error, f"deferred call {call.name}", self._runtime)

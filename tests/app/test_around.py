@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 
 import pytest
 
-from heaven_core import App, AroundHook, ClientDisconnected, Context, NotFound, Request, Response
-from heaven_core.testing import Client
+from heaven_core import App, AroundHook, ClientDisconnected, Context, NotFound, Request, Response, Start
+from heaven_core._typing import override
+from heaven_core.testing import Client, Result
 from tests.handlers.kit import loose
 
 
@@ -402,3 +403,128 @@ class TestCancellation:
         with pytest.raises(Cancelled):
             Client(app).get("/")
         assert reported == ["in finally an around-hook of GET '/'"]
+
+
+class TestWhatIsLeftOfItInALaterFailure:
+    def test_cookies_that_the_handler_has_set_are_not(self) -> None:
+        def renews(req: Request, res: Response, ctx: Context) -> Iterator[None]:
+            yield
+            res.cookie("session", "renewed")
+
+        def handler(req: Request, res: Response, ctx: Context) -> None:
+            res.cookie("auth", "secret")
+            fails_at_first_step(req, res, ctx)
+
+        app = app_of(handler, renews)
+        app.before("/*", lambda req, res, ctx: res.cookie("session", "old"))
+        answer = failing(app)
+        assert [line.partition(";")[0] for line in answer.headers.get_all("Set-Cookie")] == ["session=renewed"]
+
+    def test_what_it_has_deferred_and_asked_for_is(self) -> None:
+        ran: list[str] = []
+
+        def logs(req: Request, res: Response, ctx: Context) -> Iterator[None]:
+            yield
+            res.defer(lambda app: ran.append("hook"))
+            res.close = True
+
+        def handler(req: Request, res: Response, ctx: Context) -> None:
+            res.defer(lambda app: ran.append("handler"))
+            res.max_ranges = 7
+            fails_at_first_step(req, res, ctx)
+
+        answer = failing(app_of(handler, logs))
+        assert ran == ["hook"]
+        start = answer.events[0]
+        assert isinstance(start, Start)
+        assert start.close
+
+    def test_nothing_of_a_failure_is_in_what_an_outer_one_makes_of_it(self) -> None:
+        def outer(req: Request, res: Response, ctx: Context) -> Iterator[None]:
+            yield
+            raise NotFound("in place of it")
+
+        def inner(req: Request, res: Response, ctx: Context) -> Iterator[None]:
+            yield
+            raise LookupError("after")
+
+        app = App()
+        app.GET("/a", hello)
+        app.around("/*", outer)
+        app.around("/a", inner)
+        answer = Client(app, raise_errors=False).get("/a")
+        assert (answer.status, answer.headers.get("Cache-Control")) == (404, None)
+        assert [str(error) for error, _ in answer.errors] == ["after"]
+
+
+class TestPages:
+    def test_what_it_aborts_with_has_a_page(self) -> None:
+        def refuses(req: Request, res: Response, ctx: Context) -> Iterator[None]:
+            if req.path == "/":
+                res.status = 403
+                res.abort()
+            yield
+
+        def later(req: Request, res: Response, ctx: Context) -> Iterator[None]:
+            yield
+            res.status = 404
+            res.body = None
+
+        for hook, status in ((refuses, 403), (later, 404)):
+            app = app_of(hello, hook)
+            app.errors(status, lambda req, res, ctx: res.text(f"page {res.status}"))
+            assert Client(app).get("/").text == f"page {status}"
+
+    def test_the_limit_of_a_body_holds_in_it(self) -> None:
+        async def reads(req: Request, res: Response, ctx: Context) -> AsyncIterator[None]:
+            assert len([piece async for piece in req.stream()]) == 1
+            yield
+
+        app = App(max_body_size=10)
+        app.POST("/", hello, stream=True)
+        app.around("/", reads)
+        assert Client(app).post("/", b"x" * 11).status == 413
+        assert Client(app).post("/", b"x" * 10).status == 200
+
+    def test_the_body_is_encoded_twice_however_many_there_are(self) -> None:
+        counted: list[int] = []
+
+        class Counting(Mapping[str, int]):
+            @override
+            def __getitem__(self, name: str) -> int:
+                return 1
+
+            @override
+            def __iter__(self) -> Iterator[str]:
+                counted.append(1)
+                return iter(["a"])
+
+            @override
+            def __len__(self) -> int:
+                return 1
+
+        def handler(req: Request, res: Response, ctx: Context) -> None:
+            res.body = {"rows": [Counting()]}
+
+        hooks = [timed(number) for number in range(4)]
+        assert Client(app_of(handler, *hooks)).get("/").json == {"rows": [{"a": 1}]}
+        assert len(counted) <= 2
+
+
+def timed(number: int) -> AroundHook:
+    def hook(req: Request, res: Response, ctx: Context) -> Iterator[None]:
+        yield
+
+    return hook
+
+
+def failing(app: App) -> Result:
+    return Client(app, raise_errors=False).get("/")
+
+
+def fails_at_first_step(req: Request, res: Response, ctx: Context) -> None:
+    def rows() -> Iterator[str]:
+        fails(req, res, ctx)
+        yield ""
+
+    res.stream(rows())

@@ -303,6 +303,36 @@ class TestWhatAPageMayDo:
         page = Page("page")
         assert (ask(act, page).events, page.seen) == ([], [])
 
+    def test_null_is_a_body(self) -> None:
+        def act(req: Request, res: Response, ctx: Context) -> None:
+            res.status = 404
+            res.json(None)
+
+        assert ask(act, Page("page")).body == b"null"
+
+    def test_nothing_is_said_of_the_body_whose_place_it_takes(self) -> None:
+        def act(req: Request, res: Response, ctx: Context) -> None:
+            res.content_type = "application/pdf"
+            res.disposition("a.pdf")
+            res.etag = "v1"
+            res.headers = "X-Handler", "1"
+            res.status = 404
+
+        answer = ask(act, Page("page"))
+        assert answer.headers["Content-Type"] == "application/json"
+        assert "Content-Disposition" not in answer.headers
+        assert "ETag" not in answer.headers
+        assert answer.headers["X-Handler"] == "1"
+
+    def test_a_stream_has_its_own_charset(self) -> None:
+        def act(req: Request, res: Response, ctx: Context) -> None:
+            res.stream(iter(["€"]), "text/plain; charset=iso-8859-1")
+
+        def page(req: Request, res: Response, ctx: Context) -> None:
+            res.stream(["Größe"], "text/html; charset=utf-8")
+
+        assert ask(act, page, key=500).body == "Größe".encode()
+
 
 class TestErrorsOfTheLibrary:
     @pytest.mark.parametrize(

@@ -247,3 +247,23 @@ class TestRefusals:
         for register in late:
             with pytest.raises(RuntimeError, match="included in another, below '/api', as it was then"):
                 register()
+
+    def test_schemas_that_could_never_be_used(self) -> None:
+        """Else a body would leave unfiltered."""
+        other = App()
+        other.GET("/users/:id", hello)
+        other.schema.GET("/user/:id", returns=Name)
+        with pytest.raises(ValueError, match=r"app\.schema has no route for GET /user/:"):
+            App().include("/api", other)
+
+    def test_a_hook_that_is_there_already_and_nothing_of_the_rest_is_taken(self) -> None:
+        other = App()
+        guard = Hook("guard")
+        other.GET("/a", hello)
+        other.before("/*", guard)
+        app = App()
+        app.before("/api/*", guard)
+        with pytest.raises(ValueError, match="is registered for '/api/\\*' already"):
+            app.include("/api", other)
+        assert app.routes == ()
+        other.GET("/b", hello)  # and it is still open

@@ -1,4 +1,4 @@
-"""SPEC 1: a text is an exact `str` before anything looks at it, so that a subclass can't say one thing and be another."""
+"""SPEC 1: a text is an exact `str` before anything looks at it: no subclass says one thing and is another."""
 
 from __future__ import annotations
 

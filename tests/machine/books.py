@@ -9,7 +9,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, TypeAlias, final
 
-from heaven_core import Chunk, ClientError, Deferred, End, Event, FileRange, Machine, Request, Reset, Response, Start
+from heaven_core import (
+    Chunk,
+    ClientError,
+    Context,
+    Deferred,
+    End,
+    Event,
+    FileRange,
+    Machine,
+    Request,
+    Reset,
+    Response,
+    Start,
+)
 from heaven_core.http.headers import Field
 from heaven_core.message.bodies import AnyIterable, HeldFile
 from heaven_core.message.response import draft_of
@@ -105,6 +118,10 @@ class Books:
         self.opened: int = 0
         self.closed_files: int = 0
         self.closed_streams: Final[list[Adopted]] = []
+
+    @property
+    def context(self) -> Context:
+        return Context()
 
     def find(self, error: Exception | None, status: int, what: str) -> PageMaker | None:
         assert status >= 400

@@ -9,7 +9,17 @@ from typing import Final
 
 import pytest
 
-from heaven_core import ClientDisconnected, Entry, FileInfo, LocalProtocolError, Machine, PageMaker, Request, Response
+from heaven_core import (
+    ClientDisconnected,
+    Context,
+    Entry,
+    FileInfo,
+    LocalProtocolError,
+    Machine,
+    PageMaker,
+    Request,
+    Response,
+)
 from heaven_core.machine.states import INPUTS, NAMES, STATES, TRANSITIONS
 from heaven_core.message.bodies import AnyIterable, DirectorySource, FileSource
 from heaven_core.message.response import draft_of
@@ -106,6 +116,10 @@ class _Pages:
     def __init__(self, response: Response, page: Body) -> None:
         self._response = response
         self._page = page
+
+    @property
+    def context(self) -> Context:
+        return Context()
 
     def find(self, error: Exception | None, status: int, what: str) -> PageMaker | None:
         return self._make
