@@ -29,8 +29,10 @@ class MismatchError(ValueError):
     """
 
     def __init__(self, problems: Sequence[dict[str, str]], more: int = 0) -> None:
-        self.first = [{name: shown(text) for name, text in problem.items()} for problem in problems[:MOST_PROBLEMS]]
-        self.more = more + len(problems) - len(self.first)
+        self.first: Final[list[dict[str, str]]] = [
+            {name: shown(text) for name, text in problem.items()} for problem in problems[:MOST_PROBLEMS]
+        ]
+        self.more: Final[int] = more + len(problems) - len(self.first)
         super().__init__("; ".join([f"{problem['path']}: {problem['message']}" for problem in self.problems]))
 
     @property

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, TypeGuard, final
+from typing import TypeGuard, final
 
-from heaven_core.errors import BadRequest
 from heaven_core.http.json_codec import check_constants, no_json
 from heaven_core.schema.codec import LONGEST_TEXT, MOST_PROBLEMS, MismatchError, dumped
-
-if TYPE_CHECKING:
-    import pydantic
 
 __all__ = ["PydanticCodec", "json_path", "validated_json"]
 
@@ -37,7 +33,7 @@ class PydanticCodec:
 
     def filter(self, value: object) -> object:
         """See `Codec`."""
-        fitted = validated(lambda: self._adapter.validate_python(value, from_attributes=True))
+        fitted = _validated(lambda: self._adapter.validate_python(value, from_attributes=True))
         return dumped(lambda: self._adapter.dump_python(fitted, mode="json", by_alias=True, warnings="error"))
 
     def plain(self, value: object) -> object:
@@ -52,26 +48,23 @@ def validated_json(validate: Callable[[bytes], object], text: bytes) -> object:
     each problem, so that one long name over many values would make of a small body work without end: where there is
     such a name, what does not fit is looked for with shorter ones before.
     """
-    import pydantic
-
-    try:
-        if _has_long_name(text):
-            validate(_with_short_names(text))
-        return validate(text)
-    except pydantic.ValidationError as error:
-        failure = error
-    raise _mismatch(failure)
+    if _has_long_name(text):
+        _validated(lambda: validate(_with_short_names(text)))
+    return _validated(lambda: validate(text))
 
 
-def validated(validate: Callable[[], object]) -> object:
-    """What `validate` returns. Raises `MismatchError` for what does not fit."""
+def _validated(validate: Callable[[], object]) -> object:
     import pydantic
 
     try:
         return validate()
     except pydantic.ValidationError as error:
-        failure = error
-    raise _mismatch(failure)
+        # Without the input: it may be a password.
+        details = error.errors(include_url=False, include_context=False, include_input=False)
+    if details[0]["type"] == "json_invalid" and not details[0]["loc"]:
+        raise no_json(details[0]["msg"])
+    first = [{"path": json_path(detail["loc"]), "message": detail["msg"]} for detail in details[:MOST_PROBLEMS]]
+    raise MismatchError(first, len(details) - len(first))
 
 
 def _has_long_name(text: bytes) -> bool:
@@ -107,15 +100,6 @@ def _is_list(value: object) -> TypeGuard[list[object]]:
 
 def _is_dict(value: object) -> TypeGuard[dict[str, object]]:
     return isinstance(value, dict)
-
-
-def _mismatch(error: pydantic.ValidationError) -> MismatchError | BadRequest:
-    # Without the input: it may be a password.
-    details = error.errors(include_url=False, include_context=False, include_input=False)
-    if details[0]["type"] == "json_invalid" and not details[0]["loc"]:
-        return no_json(details[0]["msg"])
-    first = [{"path": json_path(detail["loc"]), "message": detail["msg"]} for detail in details[:MOST_PROBLEMS]]
-    return MismatchError(first, len(details) - len(first))
 
 
 def json_path(location: Sequence[int | str]) -> str:
