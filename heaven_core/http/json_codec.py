@@ -22,7 +22,7 @@ from uuid import UUID
 from heaven_core.errors import BadRequest, UnsupportedMediaType, UnwritableError
 from heaven_core.http.text_codec import describe_surrogate
 
-__all__ = ["check_constants", "check_json_type", "encode_json", "no_json"]
+__all__ = ["check_json_type", "check_numbers", "encode_json", "no_json", "read_json"]
 
 
 _REFUSALS: Final = (TypeError, ValueError, RecursionError)
@@ -40,6 +40,9 @@ _JSON_TYPE: Final = re.compile(
     rf"(?:application/json|{_WORD}/{_WORD}\+json)[ \t]*((?:;[ \t]*(?:{_PARAMETER}[ \t]*)?)*)",
     re.ASCII | re.IGNORECASE | re.DOTALL,
 )
+
+# Numbers that a float has no room for: a large exponent, or very many digits. To ask each would take twice as long.
+_MAY_BE_HUGE: Final = re.compile(r"(?:^|[\s:,\[])-?[0-9]++(?:\.[0-9]++)?[eE]\+?[0-9]{3}|(?<![0-9])[0-9]{309}")
 
 _PARAMETERS: Final = re.compile(_PARAMETER, re.ASCII | re.DOTALL)
 
@@ -255,15 +258,35 @@ def no_json(reason: object) -> BadRequest:
     return BadRequest(f"the body is no JSON that can be read: {reason}")
 
 
-def check_constants(body: bytes) -> None:
-    """Raise `BadRequest` for NaN and the infinities outside of strings: some parsers take them, RFC 8259 §6 not."""
-    if b"NaN" not in body and b"Infinity" not in body:
-        return
-    try:
-        json.loads(body, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
-        raise no_json(error) from None
+def read_json(text: str) -> object:
+    """What a JSON text says (RFC 8259).
+
+    Raises `ValueError` for what is none, for NaN and the infinities, which some parsers take and §6 does not, and for a
+    number that is too large to be one here; `RecursionError` where it is nested too deeply.
+    """
+    value: object = (
+        json.loads(text, parse_constant=_refuse_constant)
+        if _MAY_BE_HUGE.search(text) is None
+        else json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
+    )
+    return value
+
+
+def check_numbers(body: bytes) -> None:
+    """Raise `BadRequest` for what other parsers make a number of, and `read_json` does not."""
+    if b"NaN" in body or b"Infinity" in body or _MAY_BE_HUGE.search(body.decode("latin-1")) is not None:
+        try:
+            read_json(body.decode())
+        except (ValueError, RecursionError) as error:
+            raise no_json(error) from None
+
+
+def _finite(number: str) -> float:
+    value = float(number)
+    if math.isinf(value):
+        raise ValueError(f"{number[:20]}{'...' if len(number) > 20 else ''} is too large for a number")
+    return value
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no value of JSON")
+    raise ValueError(f"{name} is no JSON")

@@ -6,14 +6,14 @@ Every request makes one, and most read little of it: what can be derived is deri
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable
-from json import loads
-from typing import TYPE_CHECKING, Final, Generic, NoReturn, TypedDict, cast, final
+from typing import TYPE_CHECKING, Final, Generic, TypedDict, cast, final
 
 from heaven_core._typing import T_co, override
 from heaven_core.errors import BadRequest
 from heaven_core.http.cookies import Cookies, parse_cookies
 from heaven_core.http.headers import Fields, Headers
 from heaven_core.http.http1 import check_request_head
+from heaven_core.http.json_codec import read_json
 from heaven_core.http.negotiation import accepts, parse_media_type
 from heaven_core.http.query import Query
 from heaven_core.http.text_codec import decode_text
@@ -264,7 +264,7 @@ class Request(Generic[T_co]):
         """
         if self._json is _UNSET:
             try:
-                self._json = loads(self.body.decode("utf-8-sig"), parse_constant=_refuse_constant)
+                self._json = read_json(self.body.decode("utf-8-sig"))
             except (ValueError, RecursionError) as error:
                 raise BadRequest(f"the body is no JSON: {_why(error)}") from None
         return self._json
@@ -350,10 +350,6 @@ class _Read:
     async def read(self) -> bytes:
         body, self._body = self._body, b""
         return body
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON")
 
 
 def _why(error: Exception) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Final, TypeGuard, final
 
-from heaven_core.http.json_codec import encode_json, no_json
+from heaven_core.http.json_codec import check_numbers, encode_json, no_json
 from heaven_core.schema.codec import MODEL_MARK, NATIVE, MismatchError, dumped
 from heaven_core.schema.pydantic_codec import validated_json
 
@@ -33,6 +33,7 @@ class MsgspecCodec:
         """See `Codec`."""
         import msgspec
 
+        check_numbers(body)
         try:
             return self._decode(body)
         except msgspec.ValidationError as error:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 from typing import TypeGuard, final
 
-from heaven_core.http.json_codec import check_constants, no_json
+from heaven_core.http.json_codec import check_numbers, no_json
 from heaven_core.schema.codec import LONGEST_TEXT, MOST_PROBLEMS, MismatchError, dumped
 
 __all__ = ["PydanticCodec", "json_path", "validated_json"]
@@ -28,7 +28,7 @@ class PydanticCodec:
 
     def read(self, body: bytes) -> object:
         """See `Codec`."""
-        check_constants(body)  # pydantic reads them
+        check_numbers(body)  # pydantic reads others, too
         return validated_json(self._adapter.validate_json, body)
 
     def filter(self, value: object) -> object:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
+from dataclasses import dataclass
 
+import pytest
+from pydantic import BaseModel
+
+from heaven_core import App, Context, Request, Response
 from heaven_core.errors import BadRequest, UnsupportedMediaType
-from heaven_core.http.json_codec import check_constants, check_json_type
+from heaven_core.http.json_codec import check_json_type, check_numbers, read_json
+from heaven_core.testing import Client
 
 
 @pytest.mark.parametrize(
@@ -80,9 +85,49 @@ def test_a_hostile_field_is_read_in_linear_time() -> None:
 def test_a_number_that_is_none_is_400(body: bytes) -> None:
     """RFC 8259 §6: numeric values that cannot be represented in the grammar are not permitted."""
     with pytest.raises(BadRequest, match="no JSON"):
-        check_constants(body)
+        check_numbers(body)
 
 
 @pytest.mark.parametrize("body", [b"1", b"", b'["NaN", "-Infinity"]', b'{"Infinity": "\\"NaN"}'])
 def test_words_in_strings_are_fine(body: bytes) -> None:
-    check_constants(body)
+    check_numbers(body)
+
+
+HUGE = ["1e999", "-1e999", "[1e0400]", '{"a": 1.5E+400}', "1" * 400 + ".0", "[1, -1e309]", "\t1e309"]
+
+
+@pytest.mark.parametrize("text", HUGE)
+def test_a_number_too_large_for_one_is_refused(text: str) -> None:
+    """Else it would be an infinity, which no JSON can say again."""
+    with pytest.raises(ValueError, match="is too large for a number"):
+        read_json(text)
+    with pytest.raises(BadRequest, match="is too large for a number"):
+        check_numbers(text.encode())
+
+
+@pytest.mark.parametrize("text", ["1e308", "-1.5e-400", "1e-999", '"1e999"', '["x: 1e999"]', "0.1e300", "1" * 400])
+def test_one_that_is_not_too_large_is_taken(text: str) -> None:
+    read_json(text)
+    check_numbers(text.encode())
+
+
+class Price(BaseModel):
+    amount: float
+
+
+@dataclass
+class Amount:
+    amount: float
+
+
+@pytest.mark.parametrize("kind", [Price, Amount, dict[str, float], object, None])
+def test_it_is_a_400_whoever_reads_it(kind: object) -> None:
+    def take(req: Request, res: Response, ctx: Context) -> None:
+        res.json(req.json if kind is None else "taken")
+
+    app = App()
+    app.POST("/", take)
+    if kind is not None:
+        app.schema.POST("/", expects=kind)
+    answer = Client(app).post("/", b'{"amount": 1e999}', headers={"Content-Type": "application/json"})
+    assert (answer.status, "1e999 is too large for a number" in answer.text) == (400, True)
