@@ -6,6 +6,7 @@ from collections.abc import Callable, Coroutine
 from inspect import iscoroutinefunction
 from typing import TypeAlias, TypeGuard
 
+from heaven_core._callable_name import callable_name
 from heaven_core._checks import is_awaitable
 from heaven_core._exception_groups import is_group
 from heaven_core.errors import Abort
@@ -32,9 +33,8 @@ async def settle(result: object, func: object, runtime: Runtime) -> None:
     if is_awaitable(result):
         result = await (result if runtime.on_loop is None else runtime.on_loop(result))
     if result is not None and not isinstance(func, type):
-        name = getattr(func, "__qualname__", repr(func))
         raise TypeError(
-            f"{name} returned {type(result).__name__}, which goes nowhere: "
+            f"{callable_name(func)} returned {type(result).__name__}, which goes nowhere: "
             "a handler or hook answers through res, as in res.body = ..."
         )
 

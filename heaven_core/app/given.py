@@ -5,6 +5,8 @@ from __future__ import annotations
 from inspect import isasyncgenfunction, isgeneratorfunction, signature
 from typing import TypeVar
 
+from heaven_core._callable_name import callable_name
+
 __all__ = ["check_callable", "check_generator_decorated"]
 
 _F = TypeVar("_F")
@@ -26,9 +28,9 @@ def check_callable(func: _F, what: str, *arguments: str) -> _F:
     try:
         taken.bind(*arguments)
     except TypeError as error:
-        name = getattr(func, "__qualname__", repr(func))
         raise TypeError(
-            f"{wanted}, and {name}{taken} is not: {error}. Does it make one, and wants to be called for that?"
+            f"{wanted}, and {callable_name(func)}{taken} is not: {error}. "
+            "Does it make one, and wants to be called for that?"
         ) from None
     return func
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Generic, NoReturn, TypeAlias, TypeVar, final
+from weakref import WeakValueDictionary
 
 from heaven_core._exception_groups import is_only
 from heaven_core.errors import ClientDisconnected, ClientError, LocalProtocolError
@@ -30,7 +31,7 @@ from heaven_core.machine.plan import (
     validated,
 )
 from heaven_core.machine.trace import Recorder
-from heaven_core.message.bodies import AnyIterable, FileSource, StreamSource, held_by
+from heaven_core.message.bodies import AnyIterable, FileSource, StreamSource, held_by, only_once
 from heaven_core.message.draft import CLIENT_LEFT, NO_FIELDS, STARTED
 from heaven_core.message.response import Response, draft_of
 from heaven_core.protocol.events import Chunk, Deferred, DeferredCall, End, Event, FileRange, Reset
@@ -43,6 +44,11 @@ __all__ = ["Machine"]
 
 S = TypeVar("S")
 Events: TypeAlias = tuple[Event, ...]
+
+# Generators and open files that a response of this process is sending, by their id: of two that share one each would
+# get a part, and the first a body that looks whole. Weakly, for drivers that give a response up unclosed.
+_BEING_SENT: Final[WeakValueDictionary[int, object]] = WeakValueDictionary()
+_SENT_ALREADY: Final = "this {} is being sent by another response: each needs one of its own"
 
 _EVENT_STREAM_FIELDS: Final[tuple[Field, ...]] = (
     (b"cache-control", b"no-cache"),
@@ -61,8 +67,8 @@ class Machine(Generic[S]):
     """
 
     __slots__ = (
-        "_adopt", "_announced", "_calls", "_draft", "_exchange", "_goodbye", "_left", "_lookup", "_need", "_open_files",
-        "_pending", "_rest", "_sent", "_state", "_stream", "_stream_lines", "_unclosed",
+        "_adopt", "_announced", "_calls", "_claimed", "_draft", "_exchange", "_goodbye", "_left", "_lookup", "_need",
+        "_open_files", "_pending", "_rest", "_sent", "_state", "_stream", "_stream_lines", "_unclosed",
     )  # fmt: skip
 
     def __init__(
@@ -91,6 +97,7 @@ class Machine(Generic[S]):
         # What is to be closed, the latest first; and the deferred calls, once it is decided which of them run.
         self._open_files = 0
         self._unclosed: tuple[S, ...] = ()
+        self._claimed: tuple[object | None, ...] = ()  # of each of these what no other response may send meanwhile
         self._calls: Sequence[DeferredCall] | None = None
         self._need: Need[S] | None = None  # before start()
 
@@ -167,15 +174,25 @@ class Machine(Generic[S]):
     def _adopt_all(self, iterables: Iterable[AnyIterable]) -> Exception | None:
         """Have the driver adopt them. What it raises for the last one of a kind that it does not know."""
         adopted: list[S] = []
+        claimed: list[object | None] = []
         refused: Exception | None = None
         for iterable in iterables:
             try:
+                once = only_once(iterable)
+                if once is not None and id(once) in _BEING_SENT:
+                    raise RuntimeError(_SENT_ALREADY.format(type(once).__name__))
                 adopted.append(self._adopt(iterable))
             except Exception as error:
                 if refused is not None:
                     self.report(refused, "stream")
                 refused = error
-        self._unclosed = (*adopted, *self._unclosed)  # those of what a page has taken the place of are still open
+            else:
+                claimed.append(once)
+                if once is not None:
+                    _BEING_SENT[id(once)] = once
+        # Those of what a page has taken the place of are still open.
+        self._unclosed = (*adopted, *self._unclosed)
+        self._claimed = (*claimed, *self._claimed)
         return refused
 
     def opened(self, info: FileInfo) -> Events:
@@ -473,6 +490,8 @@ class Machine(Generic[S]):
             self._open_files -= 1
         elif type(need) is CloseStream:
             self._unclosed = self._unclosed[1:]
+            _BEING_SENT.pop(id(self._claimed[0]), None)
+            self._claimed = self._claimed[1:]
         else:
             self._out_of_turn("closed")
         if error is not None:

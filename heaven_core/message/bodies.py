@@ -26,6 +26,7 @@ __all__ = [
     "is_binary_file",
     "is_same",
     "name_of",
+    "only_once",
     "path_text",
 ]
 
@@ -210,6 +211,22 @@ class StreamSource:
 def held_by(source: FileSource | StreamSource) -> AnyIterable | None:
     """What has to be closed once `source` is done with; nothing of a path that has not been opened."""
     return source.iterable if type(source) is StreamSource else source.held
+
+
+def only_once(iterable: AnyIterable) -> object | None:
+    """What one response alone can send: an iterator, which is used up by it, or an open file, which it closes.
+
+    Only what can be known again without being kept alive, as generators and files can.
+    """
+    inner: object = iterable
+    if type(iterable) is HeldFile:
+        inner = iterable.file
+    elif type(iterable) is InOneThread:
+        inner = iterable.iterable
+    if type(inner).__weakrefoffset__ == 0:
+        return None
+    is_once = type(iterable) is HeldFile or hasattr(inner, "__next__") or hasattr(inner, "__anext__")
+    return inner if is_once else None
 
 
 def is_same(one: AnyIterable, other: AnyIterable) -> bool:

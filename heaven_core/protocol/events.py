@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final, Literal, Never, Protocol, TypeAlias, cast, final
 
+from heaven_core._callable_name import callable_name
 from heaven_core._record import Record
 from heaven_core.http.headers import Field
 
@@ -100,9 +101,8 @@ class DeferredCall(Record):
 
     @property
     def name(self) -> str:
-        """The name that logs give the call: the function's qualified name, else its repr."""
-        name = getattr(self.func, "__qualname__", None)
-        return name if isinstance(name, str) else repr(self.func)
+        """The name that logs give the call: its function's, never with what that was given."""
+        return callable_name(self.func)
 
 
 @final

@@ -334,6 +334,29 @@ class TestWhatAPageMayDo:
         assert ask(act, page, key=500).body == "Größe".encode()
 
 
+class Cancelled(BaseException):
+    """A cancellation as an event loop would throw it in."""
+
+
+class TestCancelledPages:
+    def test_what_has_failed_is_reported_all_the_same(self) -> None:
+        reported: list[str] = []
+
+        def fails(req: Request, res: Response, ctx: Context) -> None:
+            raise LookupError("broken")
+
+        def page(req: Request, res: Response, ctx: Context) -> None:
+            raise Cancelled
+
+        for act in (fails, raising(LookupError("broken"))):
+            app = App(on_error=lambda error, where: reported.append(str(error)))
+            app.GET("/", act)
+            app.errors(500, page)
+            with pytest.raises(Cancelled):
+                Client(app, raise_errors=False).get("/")
+        assert reported == ["broken", "broken"]
+
+
 class TestErrorsOfTheLibrary:
     @pytest.mark.parametrize(
         ("error", "text"),

@@ -446,6 +446,36 @@ def test_what_is_refused_for_a_client_that_has_left_is_reported() -> None:
     assert errors == ["stream of GET '/'"]
 
 
+def test_each_that_is_refused_is_reported() -> None:
+    errors: list[str] = []
+
+    async def items() -> AsyncIterator[bytes]:
+        yield b"one"
+
+    app = App(on_error=lambda error, where: errors.append(where))
+    runtime = system_runtime()
+    response = app.response(runtime)
+    response.stream(items())
+    response.stream(items())
+    machine = Machine[Stream](response, Request[object]("GET", "/"), runtime, only_sync)  # type: ignore[arg-type]  # the mistake that is meant
+    [start, *_] = drive(machine, lambda calls: None)
+    assert isinstance(start, Start)
+    assert start.status == 500
+    assert errors == ["stream of GET '/'"] * 2
+
+
+def test_the_end_of_the_process_in_an_error_page_ends_the_response_too() -> None:
+    bench = Bench(lambda res: res.file("/there/is/no/such/file"))
+
+    def page(req: Request, res: Response, ctx: Context) -> None:
+        raise KeyboardInterrupt
+
+    bench.app.errors(404, page)
+    with pytest.raises(KeyboardInterrupt):
+        list(serve(bench.app, Request("GET", "/"), system_runtime()))
+    assert [outcome.kind for outcome in bench.outcomes] == ["disconnected"]
+
+
 class Waiting:
     """What an event loop would have to be there for."""
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 from typing_extensions import override
@@ -11,7 +12,7 @@ from typing_extensions import override
 from heaven_core import App, Context, Deferred, Outcome, Request, Response, ResponseStarted
 from heaven_core.protocol.events import When
 from heaven_core.testing import Client, Clock
-from tests.handlers.kit import ask, loose
+from tests.handlers.kit import app_of, ask, loose
 
 WHENS: tuple[When, ...] = ("always", "complete", "failed")
 
@@ -90,16 +91,12 @@ def test_is_named_by_its_function() -> None:
         def __call__(self, app: App) -> None:
             """Send."""
 
-        @override
-        def __repr__(self) -> str:
-            return "Sender()"
-
     def act(res: Response) -> None:
         res.defer(print)
         res.defer(Sender())
 
     (deferred,) = [event for event in ask(act).events if type(event) is Deferred]
-    assert [call.name for call in deferred.calls] == ["print", "Sender()"]
+    assert [call.name for call in deferred.calls] == ["print", "test_is_named_by_its_function.<locals>.Sender"]
 
 
 def test_without_any_there_is_no_such_event() -> None:
@@ -269,3 +266,39 @@ def test_a_second_request_of_it_is_refused() -> None:
         res.defer(lambda app: res.defer(print))
 
     assert [type(error) for error, _ in ask(act).errors] == [ResponseStarted]
+
+
+class Detached:
+    """An object of an ORM whose session is over: whatever it is asked, it raises."""
+
+    def __getattr__(self, name: str) -> object:
+        raise LookupError("no session")
+
+    @override
+    def __repr__(self) -> str:
+        raise LookupError("no session")
+
+    def __call__(self, app: App) -> None:
+        raise ValueError("called")
+
+
+def send_mail(password: str, app: App) -> None:
+    raise ValueError("not sent")
+
+
+@pytest.mark.parametrize(
+    ("func", "name"),
+    [
+        (partial(send_mail, "secret"), "send_mail"),
+        (partial(partial(send_mail), "secret"), "send_mail"),
+        (Detached(), "Detached"),
+        (partial(Detached()), "Detached"),
+    ],
+    ids=["partial", "partial of a partial", "object", "partial of an object"],
+)
+def test_a_call_is_called_by_its_functions_name_and_never_with_what_it_was_given(
+    func: Callable[[App], object], name: str
+) -> None:
+    """A password, or four megabytes, would be in the log; and a `repr` may raise."""
+    answer = Client(app_of(lambda res: res.defer(func)), raise_errors=False).get("/")
+    assert [where for _, where in answer.errors] == [f"deferred call {name}"]

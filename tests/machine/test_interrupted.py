@@ -227,3 +227,15 @@ def test_the_last_event_is_what_it_was_when_the_head_was_decided() -> None:
     app = App()
     app.GET("/", handler)
     assert Client(app).get("/", shut_down_after=1).text.endswith('data: {"n":1}\n\n')
+
+
+def test_a_last_event_that_can_not_be_sent_any_more_is_a_500() -> None:
+    last: dict[str, object] = {"n": 1}
+
+    def handler(req: Request, res: Response, ctx: Context) -> None:
+        res.stream(iter(["one"]), sse=True, at_shutdown=last)
+        last["n"] = object()
+
+    app = App()
+    app.GET("/", handler)
+    assert Client(app, raise_errors=False).get("/").status == 500

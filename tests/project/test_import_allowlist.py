@@ -40,6 +40,7 @@ ALLOWED = frozenset(
         "unicodedata",
         "urllib.parse",
         "uuid",
+        "weakref",
     }
 )
 ONLY_NAMES = {
