@@ -30,6 +30,7 @@ from heaven_driver.shutdown import OpenStreams
 from heaven_driver.stepping import Stepper, Woken
 from heaven_driver.stepping_asyncio import AsyncioStepper
 from heaven_driver.wire import Peer, Wire
+from heaven_io.cancelling import is_own_cancellation
 from heaven_io.closing import close_within, given_up
 from heaven_io.files import READ_SIZE, open_async
 from heaven_io.held import use_async
@@ -84,6 +85,9 @@ class Driver:
         """`error` came out of `drive`: close what is open. Whether it was a cancellation that is taken back since."""
         machine = self._machine
         self._stage = _CANCELLED
+        ends_the_process = not isinstance(error, (Exception, GeneratorExit)) and not is_own_cancellation(error)
+        if ends_the_process and type(machine.need) is NextItem:
+            machine.stream_failed(error)  # what that makes is not sent: all of it ends
         events = self._leave()
         if type(machine.need) in (OpenFile, UseFile, ListDirectory):
             events += machine.open_failed(error)  # what is opened too late closes itself

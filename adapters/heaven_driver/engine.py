@@ -27,6 +27,7 @@ from heaven_driver.send_timeout import SendTimeout
 from heaven_driver.shutdown import OpenStreams
 from heaven_driver.signals import heard_first
 from heaven_driver.wire import Peer, Wakeable, Wire
+from heaven_io.cancelling import is_own_cancellation
 from heaven_io.deferred import MAX_RUNNING, MAX_WAITING, TaskGroupRunner, run_calls
 from heaven_io.detached import begin
 from heaven_io.files import ReadableFile
@@ -209,9 +210,15 @@ class Engine:
             await time_out(self.app.registry, request, draft, self._runtime, seconds)
 
     async def abandon(self, request: Request[object], draft: Draft, error: BaseException) -> None:
-        """End a response whose request `error` has cancelled: nothing goes out, and what it holds is closed."""
+        """End a response whose request `error` has ended: nothing goes out, and what it holds is closed.
+
+        Where that is no cancellation of the request, the application has failed.
+        """
         if isinstance(error, GeneratorExit):
             return  # the event loop is closed already: nothing can be awaited any more
+        if not is_own_cancellation(error):
+            draft.fail(error, self._runtime.describe)
+            self.report(error, f"{request.method} {request.path!r}")
         draft.lose_client()
         with anyio.CancelScope(shield=True):
             await self.send(request, draft, _NOWHERE, _NOWHERE)

@@ -1,0 +1,102 @@
+"""A `BaseException` of the application's that is no cancellation: a failure; all is closed, and then it passes on."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import anyio
+import pytest
+
+from heaven_core import Context, Request, Response
+from heaven_driver.engine import Engine
+from tests.driver.memory import PATIENCE, Call
+from tests.driver.witness import Witness
+
+pytestmark = pytest.mark.anyio
+
+
+class Ending(BaseException):
+    """As `SystemExit` is, but that event loops have no rule of their own for it."""
+
+
+@pytest.fixture
+def witness(tmp_path: Path) -> Witness:
+    return Witness(tmp_path)
+
+
+def only(error: BaseException) -> BaseException:
+    """The error in the group of a task group."""
+    while isinstance(error, BaseExceptionGroup):
+        [error] = error.exceptions
+    return error
+
+
+async def ended(witness: Witness, act: Callable[[Response], None]) -> Call:
+    calls: list[str] = []
+
+    async def handler(req: Request, res: Response, ctx: Context) -> None:
+        res.defer(lambda app: calls.append("always"))
+        res.defer(lambda app: calls.append("complete"), "complete")
+        res.defer(lambda app: calls.append("failed"), "failed")
+        act(res)
+
+    witness.app.GET("/ends", handler)
+    call = Call(Engine(witness.app), "/ends")
+    with anyio.fail_after(PATIENCE), pytest.raises(BaseException) as raised:  # noqa: PT011  (on trio in a group)
+        await call.run()
+    assert isinstance(only(raised.value), Ending)
+    # What was deferred by who has failed before the start is taken back, but for what waits for that.
+    assert calls == (["always", "failed"] if call.sent else ["failed"])
+    assert [type(error) for error in witness.errors] == [Ending]
+    return call
+
+
+def end() -> None:
+    raise Ending
+
+
+async def test_out_of_a_handler(witness: Witness) -> None:
+    call = await ended(witness, lambda res: end())
+    assert call.sent == []
+
+
+async def test_out_of_a_handler_that_has_set_a_stream(witness: Witness) -> None:
+    def act(res: Response) -> None:
+        res.stream(closing(notes))
+        end()
+
+    notes: list[str] = []
+    await ended(witness, act)
+    assert notes == []  # a generator that was never begun has no `finally` to run
+
+
+def closing(notes: list[str]) -> Iterator[str]:
+    try:
+        yield "one"
+    finally:
+        notes.append("closed")
+
+
+async def test_out_of_a_stream(witness: Witness) -> None:
+    notes: list[str] = []
+
+    async def items() -> AsyncIterator[str]:
+        try:
+            yield "one"
+            end()
+        finally:
+            notes.append("closed")
+
+    call = await ended(witness, lambda res: res.stream(items()))
+    assert notes == ["closed"]
+    assert not any(sent.ended for sent in call.sent)
+
+
+async def test_out_of_the_first_step_of_a_stream(witness: Witness) -> None:
+    async def items() -> AsyncIterator[str]:
+        end()
+        yield ""
+
+    call = await ended(witness, lambda res: res.stream(items()))
+    assert call.sent == []
