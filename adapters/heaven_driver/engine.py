@@ -36,6 +36,7 @@ from heaven_io.reporting import hand_over, log_error, log_warning
 from heaven_io.runtime import system_runtime
 from heaven_io.soon import soon
 from heaven_io.streams import Stream
+from heaven_io.telling import Telling
 
 __all__ = ["Engine", "on_asyncio", "running_loop"]
 
@@ -137,7 +138,7 @@ class Engine:
                 f"not {max_deferred} and {max_deferred_waiting}"
             )
         self.app: Final = check_app(app, "an adapter")
-        self._runtime: Final = system_runtime(_spawn, date_lag=date_lag)
+        self._runtime: Final = system_runtime(partial(_spawn, Telling()), date_lag=date_lag)
         self._deferred_deadline: Final = check_seconds("deferred_deadline", deferred_deadline)
         self._max_deferred: Final = max_deferred
         self._max_deferred_waiting: Final = max_deferred_waiting
@@ -361,14 +362,17 @@ def on_asyncio() -> bool:
     return True
 
 
-def _spawn(awaitable: Awaitable[object]) -> None:
+def _spawn(telling: Telling, awaitable: Awaitable[object]) -> None:
     async def wait() -> None:
         try:
             await awaitable
         except SystemExit as error:  # it would end the event loop
             log_error(error, "on_error")
+        finally:
+            telling.end()
 
-    begin(wait, "on_error").abandon(_nothing)
+    if telling.may_begin(awaitable):
+        begin(wait, "on_error").abandon(_nothing)
 
 
 async def _nothing(_: None) -> None:

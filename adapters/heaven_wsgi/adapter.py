@@ -17,6 +17,7 @@ from heaven_core.protocol.outcome import OutcomeKind
 from heaven_driver.blocking import system_runtime
 from heaven_driver.given import check_app
 from heaven_io.reporting import log_error
+from heaven_io.telling import Telling
 from heaven_wsgi.deferred import MAX_WAITING
 from heaven_wsgi.environ import body_of, has_body, request_of
 from heaven_wsgi.exchange import Exchange
@@ -65,7 +66,7 @@ class WSGIAdapter:
     ) -> None:
         self.app: Final = check_app(app, "WSGIAdapter")
         self._limits: Final = Limits(deferred_deadline, max_deferred_waiting, closing_limit, stream_deadline, signals)
-        self._runtime: Final = system_runtime(_spawn, date_lag=_DATE_LAG, on_loop=OnLoop)
+        self._runtime: Final = system_runtime(partial(_spawn, Telling()), date_lag=_DATE_LAG, on_loop=OnLoop)
         # What a fork leaves as it is: only a lifespan has to be entered in each process.
         self._anywhere: Final = app.lifespan is None
         self._lives: Final[dict[Process, Life]] = {}
@@ -182,11 +183,13 @@ def _end_request(thread: ServerThread, reader: InputReader | UnreadableBody | No
     thread.end()
 
 
-def _spawn(awaitable: Awaitable[object]) -> None:
+def _spawn(telling: Telling, awaitable: Awaitable[object]) -> None:
     """Have an async `on_error` run on the event loop, where nobody waits for it."""
-    this_process().begin(copy_context(), awaitable, Answer(), _log_failure)
+    if telling.may_begin(awaitable):
+        this_process().begin(copy_context(), awaitable, Answer(), partial(_end, telling))
 
 
-def _log_failure(answer: Answer) -> None:
+def _end(telling: Telling, answer: Answer) -> None:
+    telling.end()
     if answer.error is not None:
         log_error(answer.error, "on_error")
