@@ -205,10 +205,10 @@ class Driver:
 
     async def _list(self, need: ListDirectory) -> tuple[Event, ...]:
         try:
-            entries = await work_on_file(list_directory, need.path, need.within)
+            page = await work_on_file(_list, need)
         except Exception as error:
             return self._machine.open_failed(error)
-        return self._machine.listed(entries)
+        return self._machine.listed(page)
 
     def _took(self, item: object) -> tuple[Event, ...]:
         """Tell the machine of an item that has come while something else has happened."""
@@ -277,6 +277,10 @@ class Driver:
                 stepper = TrioStepper(outbox, self._streams, streaming, self.group)
             outbox.stepper = stepper
         return stepper
+
+
+def _list(need: ListDirectory) -> str:
+    return need.page(list_directory(need.path, need.within))
 
 
 def _takes_long(event: Event) -> bool:

@@ -115,7 +115,7 @@ class App(Store):
         """Answer HEAD otherwise than by the GET route without its body."""
         return RouteMethod("HEAD", self.registry)
 
-    def files(
+    def files(  # noqa: PLR0913  # what one may want to say of a directory
         self,
         path: str,
         directory: str | PathLike[str],
@@ -127,6 +127,7 @@ class App(Store):
         precompressed: bool = False,
         hidden: bool = False,
         listing: bool = False,
+        max_listing: int = 10_000,
         version: str | None = None,
     ) -> None:
         """Answer GET and HEAD for the pattern `path`, which ends in `/*`, with the files below `directory`.
@@ -141,7 +142,7 @@ class App(Store):
         - `precompressed`: see `res.file`;
         - `hidden`: serve names that begin with a dot, too; `.well-known` always is;
         - `version`: a release or a commit, which goes into every tag: for files whose times a build has set;
-        - `listing`: a page with the names in a directory that has no index.
+        - `listing`: a page with the names in a directory that has no index; of more than `max_listing` names the first.
 
         Nothing outside of `directory` is served. Routes of your own for the same paths come before it. Raises
         `ValueError` for a malformed or duplicate pattern, `TypeError` and `ValueError` for other arguments.
@@ -150,7 +151,8 @@ class App(Store):
             raise ValueError(f'app.files() takes a pattern that ends in "/*", not {path!r}')
         served = Directory(
             directory, index=index, fallback=fallback, cache_control=cache_control, hashed=hashed,
-            precompressed=precompressed, hidden=hidden, listing=listing, version=version,
+            precompressed=precompressed, hidden=hidden, listing=listing,
+            max_listing=max_listing, version=version,
         )  # fmt: skip
         self.registry.add(Endpoint("GET", Pattern.parse(path), served.serve, self.registry.max_body_size))
 

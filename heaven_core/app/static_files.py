@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from os import PathLike
 from typing import Final, final
 
-from heaven_core._checks import check_str
+from heaven_core._checks import check_bool, check_int, check_str
 from heaven_core.errors import NO_FILE, NotFound
 from heaven_core.http.headers import check_text
 from heaven_core.http.media_types import is_page
@@ -15,7 +16,7 @@ from heaven_core.machine.file_lookup import MOVED
 from heaven_core.message.bodies import DirectorySource, FileSource, path_text
 from heaven_core.message.context import Context
 from heaven_core.message.draft import Draft
-from heaven_core.message.html import is_hidden
+from heaven_core.message.html import is_hidden, listing_page
 from heaven_core.message.request import Request
 from heaven_core.message.response import Response, draft_of
 
@@ -45,8 +46,8 @@ class Directory:
     """Finds the file that a path names. See `App.files` for what the options mean, and what they raise."""
 
     __slots__ = (
-        "_cache_control", "_fallback", "_hashed", "_hidden", "_index", "_listing", "_precompressed", "_root",
-        "_version",
+        "_cache_control", "_fallback", "_hashed", "_hidden", "_index", "_listing", "_max_listing", "_precompressed",
+        "_root", "_version",
     )  # fmt: skip
 
     def __init__(
@@ -60,6 +61,7 @@ class Directory:
         precompressed: bool,
         hidden: bool,
         listing: bool,
+        max_listing: int,
         version: str | None,
     ) -> None:
         self._version: Final = None if version is None else check_str("version=", version)
@@ -70,7 +72,10 @@ class Directory:
         self._hashed: Final = None if hashed is None else re.compile(hashed)
         self._precompressed: Final = precompressed
         self._hidden: Final = hidden
-        self._listing: Final = listing
+        self._listing: Final = check_bool("listing=", listing)
+        self._max_listing: Final = check_int("max_listing=", max_listing)
+        if max_listing < 1:
+            raise ValueError(f"max_listing= is a number of names, 1 or more: {max_listing}")
 
     def serve(self, req: Request[object], res: Response, ctx: Context) -> None:
         """The handler. The path is what the route's `*` stands for, and nothing for the directory itself."""
@@ -97,7 +102,9 @@ class Directory:
     def _file_in_directory(self, path: str, req: Request[object], fallback: FileSource | None) -> FileSource:
         listing: DirectorySource | None = None
         if self._listing:
-            listing = DirectorySource(path, self._root, f"{req.root_path}{req.path}", self._hidden, fallback)
+            title = f"{req.root_path}{req.path}"
+            page = partial(listing_page, title, hidden=self._hidden, most=self._max_listing)
+            listing = DirectorySource(path, self._root, page, fallback)
         return self._file(path + (self._index or ""), otherwise=listing or fallback)
 
     def _fallback_file(self, req: Request[object], draft: Draft) -> FileSource | None:

@@ -6,7 +6,7 @@ its siblings are tried, and a sibling that is no good is closed again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final, final
 
 from heaven_core.http.negotiation import Coding, wanted_codings
@@ -15,8 +15,7 @@ from heaven_core.machine.file_metadata import file_fields, is_older, status_of_o
 from heaven_core.machine.plan import Ask, Exchange, Step, plan_buffered, plan_file, plan_text
 from heaven_core.machine.trace import explain_coding
 from heaven_core.message.bodies import DirectorySource, FileSource
-from heaven_core.message.html import listing_page
-from heaven_core.protocol.needs import CloseFile, Entry, FileInfo, ListDirectory, OpenFile, UseFile
+from heaven_core.protocol.needs import CloseFile, FileInfo, ListDirectory, OpenFile, UseFile
 
 __all__ = ["MOVED", "FileLookup"]
 
@@ -44,7 +43,7 @@ class FileLookup:
         """Ask for what is looked for now."""
         source = self._source
         if type(source) is DirectorySource:
-            return Ask(states.LISTING, ListDirectory(source.path, source.within))
+            return Ask(states.LISTING, ListDirectory(source.path, source.within, source.page))
         assert type(source) is FileSource  # there are only the two
         if source.held is not None:
             return Ask(states.OPENING, UseFile(source.held.file))
@@ -89,12 +88,10 @@ class FileLookup:
         self._codings = self._codings[1:]
         return self._try_sibling(source, found)
 
-    def listed(self, entries: Iterable[Entry]) -> Step:
-        """The directory has been read: `entries` are in it."""
-        source = self._source
-        assert type(source) is DirectorySource  # a file is opened
+    def listed(self, page: str) -> Step:
+        """The directory has been read, and this page made of it."""
         draft = self._exchange.draft
-        draft.show(listing_page(source.title, entries, source.hidden))
+        draft.show(page)
         return plan_buffered(self._exchange, draft.encode())
 
     def _try_sibling(self, source: FileSource, found: FileInfo) -> Step:

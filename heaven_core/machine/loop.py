@@ -141,7 +141,7 @@ def steps_of(  # noqa: C901, PLR0912  # an arm for each need
                     events = machine.opened(files[-1].info)
             case ListDirectory():
                 try:
-                    events = machine.listed(disk.entries(need))
+                    events = machine.listed(need.page(disk.entries(need)))
                 except OSError as error:
                     events = machine.open_failed(error)
             case MakePage():

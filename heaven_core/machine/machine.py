@@ -36,7 +36,7 @@ from heaven_core.message.draft import CLIENT_LEFT, NO_FIELDS, STARTED
 from heaven_core.message.response import Response, draft_of
 from heaven_core.protocol.events import Chunk, Deferred, DeferredCall, End, Event, FileRange, Reset
 from heaven_core.protocol.frozen_event import FrozenEvent
-from heaven_core.protocol.needs import CloseFile, CloseStream, Deliver, Entry, FileInfo, Finished, Need, NextItem
+from heaven_core.protocol.needs import CloseFile, CloseStream, Deliver, FileInfo, Finished, Need, NextItem
 from heaven_core.protocol.outcome import Outcome, OutcomeKind
 from heaven_core.runtime import Runtime
 
@@ -214,10 +214,10 @@ class Machine(Generic[S]):
             return self._fail(error, "file")
         return self._take_step(lambda: lookup.failed(error))
 
-    def listed(self, entries: Iterable[Entry]) -> Events:
-        """The directory has been read: `entries` are in it."""
+    def listed(self, page: str) -> Events:
+        """The directory has been read, and `page` is what the need's `page` has made of it."""
         lookup = self._expect_file("listed", states.LISTING)
-        return self._wind_up() if lookup is None else self._take_step(lambda: lookup.listed(entries))
+        return self._wind_up() if lookup is None else self._take_step(lambda: lookup.listed(page))
 
     def _expect_file(self, call: str, *wanted: int) -> FileLookup | None:
         """The lookup that waits for this answer, `None` where the client has gone."""

@@ -12,7 +12,7 @@ from heaven_core.http.content_disposition import content_disposition
 from heaven_core.http.headers import check_text
 from heaven_core.http.media_types import content_type as content_type_of
 from heaven_core.http.validators import make_etag, make_last_modified
-from heaven_core.protocol.needs import BinaryFile
+from heaven_core.protocol.needs import BinaryFile, Entry
 
 __all__ = [
     "AnyIterable",
@@ -142,15 +142,16 @@ class FileSource:
 
 @final
 class DirectorySource:
-    """A directory whose entries are to be listed: `title` heads the page, `hidden` lets names with a dot be on it."""
+    """A directory whose entries are to be listed: `page` makes the text of the page of them."""
 
-    __slots__ = ("hidden", "otherwise", "path", "title", "within")
+    __slots__ = ("otherwise", "page", "path", "within")
 
-    def __init__(self, path: str, within: str, title: str, hidden: bool, otherwise: FileSource | None) -> None:
+    def __init__(
+        self, path: str, within: str, page: Callable[[Iterable[Entry]], str], otherwise: FileSource | None
+    ) -> None:
         self.path: Final = path
         self.within: Final = within
-        self.title: Final = title
-        self.hidden: Final = hidden
+        self.page: Final = page
         self.otherwise: Final = otherwise
 
 

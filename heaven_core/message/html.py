@@ -25,10 +25,13 @@ _LISTING: Final = """<!doctype html>
 <tbody>
 {rows}</tbody>
 </table>
-</html>
+{more}</html>
 """
 
 _ROW: Final = '<tr><td><a href="{href}">{name}</a></td><td>{size}</td><td>{changed}</td></tr>\n'
+
+
+_MORE: Final = "<p>and {} more, which are not shown</p>\n"
 
 
 _FAILURE: Final = """<!doctype html>
@@ -45,11 +48,15 @@ def is_hidden(name: str) -> bool:
     return name.startswith(".") and name != ".well-known"
 
 
-def listing_page(title: str, entries: Iterable[Entry], hidden: bool) -> str:
-    """HTML with a link for each entry, directories first, both by name. `hidden` shows names with a dot, too."""
+def listing_page(title: str, entries: Iterable[Entry], *, hidden: bool, most: int) -> str:
+    """HTML with a link for each entry, directories first, both by name. `hidden` shows names with a dot, too.
+
+    Of more than `most` the first, and how many more there are.
+    """
     shown = [entry for entry in entries if hidden or not is_hidden(entry.name)]
     shown.sort(key=lambda entry: (entry.size is not None, entry.name))
-    return _LISTING.format(title=escape(title), rows="".join(map(_row, shown)))
+    more = _MORE.format(len(shown) - most) if len(shown) > most else ""
+    return _LISTING.format(title=escape(title), rows="".join(map(_row, shown[:most])), more=more)
 
 
 def _row(entry: Entry) -> str:

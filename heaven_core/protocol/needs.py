@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from typing import Final, Generic, Protocol, TypeAlias, TypeVar, final
 
 from heaven_core._record import Record
@@ -111,15 +111,17 @@ class UseFile(Record):
 class ListDirectory(Record):
     """Read the names in the directory `path` below `within`, or, if that is empty, in `within` itself.
 
-    Answer `listed(entries)` or `open_failed(error)`.
+    Answer `listed(page(entries))` or `open_failed(error)`. There may be many: `page` makes its text where they are
+    read, in a thread where the driver has one.
     """
 
-    __slots__ = ("path", "within")
-    __match_args__ = ("path", "within")
+    __slots__ = ("path", "within", "page")
+    __match_args__ = ("path", "within", "page")
 
-    def __init__(self, path: str, within: str) -> None:
+    def __init__(self, path: str, within: str, page: Callable[[Iterable[Entry]], str]) -> None:
         self.path: Final = path
         self.within: Final = within
+        self.page: Final = page
 
 
 @final

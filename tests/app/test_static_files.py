@@ -395,3 +395,18 @@ def test_a_directory_that_must_not_be_read_is_a_403() -> None:
 
 def test_a_missing_directory_is_a_404() -> None:
     assert get(static(listing=True), "/static/none/").status == 404
+
+
+def test_a_listing_of_many_names_is_cut_and_says_so() -> None:
+    app = App()
+    app.files("/*", "/srv", index=None, listing=True, max_listing=2)
+    disk = Disk({f"/srv/{number}.txt": b"x" for number in range(5)})
+    page = Client(app, disk=disk).get("/").text
+    assert ("0.txt" in page, "1.txt" in page, "2.txt" in page) == (True, True, False)
+    assert "and 3 more, which are not shown" in page
+
+
+@pytest.mark.parametrize(("option", "value"), [("max_listing", 0), ("max_listing", "10"), ("listing", 1)])
+def test_what_a_listing_can_not_be_is_refused(option: str, value: object) -> None:
+    with pytest.raises((TypeError, ValueError), match=f"{option}= "):
+        loose(App().files)("/*", "/srv", **{option: value})

@@ -9,6 +9,7 @@ import anyio
 import pytest
 
 from heaven_core import Context, Request, Response
+from heaven_core._exception_groups import is_only
 from heaven_driver.engine import Engine
 from tests.driver.memory import PATIENCE, Call
 from tests.driver.witness import Witness
@@ -25,13 +26,6 @@ def witness(tmp_path: Path) -> Witness:
     return Witness(tmp_path)
 
 
-def only(error: BaseException) -> BaseException:
-    """The error in the group of a task group."""
-    while isinstance(error, BaseExceptionGroup):
-        [error] = error.exceptions
-    return error
-
-
 async def ended(witness: Witness, act: Callable[[Response], None]) -> Call:
     calls: list[str] = []
 
@@ -45,7 +39,7 @@ async def ended(witness: Witness, act: Callable[[Response], None]) -> Call:
     call = Call(Engine(witness.app), "/ends")
     with anyio.fail_after(PATIENCE), pytest.raises(BaseException) as raised:  # noqa: PT011  (on trio in a group)
         await call.run()
-    assert isinstance(only(raised.value), Ending)
+    assert is_only(raised.value, Ending)
     # What was deferred by who has failed before the start is taken back, but for what waits for that.
     assert calls == (["always", "failed"] if call.sent else ["failed"])
     assert [type(error) for error in witness.errors] == [Ending]

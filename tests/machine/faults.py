@@ -12,7 +12,7 @@ from errno import EACCES, EISDIR, EMFILE, ENOENT
 from functools import partial
 from typing import Final, TypeAlias, final
 
-from heaven_core import BadRequest, Chunk, ClientDisconnected, Deferred, End, Entry, FileInfo, FileRange, Reset, Start
+from heaven_core import BadRequest, Chunk, ClientDisconnected, Deferred, End, FileInfo, FileRange, Reset, Start
 from heaven_core.message.draft import CLIENT_LEFT
 from heaven_core.message.response import draft_of
 from heaven_core.protocol.needs import (
@@ -195,7 +195,7 @@ class Play(Books):
     def _openings(self, listing: bool) -> Iterator[Choice]:
         machine = self.machine
         if listing:
-            yield "listed", partial(self.say, "listed", partial(machine.listed, [Entry("a", 1, 0)]))
+            yield "listed", partial(self.say, "listed", partial(machine.listed, "page"))
         else:
             for size, changed in ((SIZE, NEW), (0, NEW), (SIZE, OLD)):
                 yield f"opened, {size} bytes of {changed}", partial(self._open, FileInfo(size, changed))

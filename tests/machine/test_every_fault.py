@@ -58,7 +58,7 @@ def precompressed(res: Response) -> list[object]:
 
 
 def directory(res: Response) -> list[object]:
-    listing = DirectorySource("d", "/", "/d/", False, FileSource("/fallback"))
+    listing = DirectorySource("d", "/", lambda entries: "page", FileSource("/fallback"))
     draft_of(res).set_source(FileSource("d/index.html", within="/", directory_location=b"./d/", otherwise=listing))
     return []
 

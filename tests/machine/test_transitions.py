@@ -12,7 +12,6 @@ import pytest
 from heaven_core import (
     ClientDisconnected,
     Context,
-    Entry,
     FileInfo,
     LocalProtocolError,
     Machine,
@@ -98,7 +97,7 @@ def _encoded_already(res: Response) -> None:
 
 def _directory(res: Response) -> None:
     fallback = FileSource("/fallback")
-    listing = DirectorySource("d", "/", "/d/", False, fallback)
+    listing = DirectorySource("d", "/", lambda entries: "page", fallback)
     draft_of(res).set_source(FileSource("d/index.html", within="/", directory_location=b"./d/", otherwise=listing))
 
 
@@ -212,7 +211,7 @@ CALLS: Final[dict[str, list[Input]]] = {
         lambda machine: machine.open_failed(IsADirectoryError(EISDIR, "directory")),
         lambda machine: machine.open_failed(OSError(EMFILE, "too many")),
     ],
-    "listed": [lambda machine: machine.listed([Entry("a", 1, 0)])],
+    "listed": [lambda machine: machine.listed("page")],
     "produced": [
         lambda machine: machine.produced(b"ab"),
         lambda machine: machine.produced(b"abcd"),
