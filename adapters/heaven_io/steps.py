@@ -70,20 +70,19 @@ class Steps:
     @property
     def can_close_at_once(self) -> bool:
         """Whether closing runs none of the application's code, so that it needs no thread."""
-        source = self._closable()
-        if isgenerator(source):
-            return getgeneratorstate(source) in (GEN_CREATED, GEN_CLOSED)
-        return not hasattr(source, "close")
+        return all(map(_closes_at_once, self._closables()))
 
     def fill(self) -> None:
         """Take the next batch of steps. Never raises: what a step raises is `error`, after the items before it."""
         self._in_context(self._fill)
 
     def close(self) -> None:
-        """Close the iterator if it can be closed, the first time; afterwards there is nothing left to take.
+        """Close the iterator, and the iterable where that is another, if they can be closed; the first time only.
+
+        Afterwards there is nothing left to take.
 
         Raises:
-            Exception: what the iterator's own `close` raised; a `BaseException` comes inside a `RuntimeError`.
+            Exception: what the first `close` that failed has raised; a `BaseException` comes inside a `RuntimeError`.
 
         """
         self.enough = self.ended = True
@@ -130,22 +129,30 @@ class Steps:
             self.error = _as_exception(error)
             self.ended = True
 
-    def _closable(self) -> Iterator[object] | None:
-        if self._iterator is not None:
-            return self._iterator
-        # Of an iterable that was never begun there is no iterator to close, unless it is one itself.
-        return self._iterable if isinstance(self._iterable, Iterator) else None
+    def _closables(self) -> tuple[object, ...]:
+        iterator, iterable = self._iterator, self._iterable
+        return (iterable,) if iterator is None or iterator is iterable else (iterator, iterable)
 
     def _close(self) -> None:
-        close: object = getattr(self._closable(), "close", None)
-        if callable(close):
-            try:
-                close()
-            except BaseException as error:
-                closing = _as_exception(error)
-                if closing is error:
-                    raise
-                raise closing from error
+        failure: BaseException | None = None
+        for body in self._closables():
+            close: object = getattr(body, "close", None)
+            if callable(close):
+                try:
+                    close()
+                except BaseException as error:
+                    failure = failure or error
+        if failure is not None:
+            closing = _as_exception(failure)
+            if closing is failure:
+                raise failure
+            raise closing from failure
+
+
+def _closes_at_once(body: object) -> bool:
+    if isgenerator(body):
+        return getgeneratorstate(body) in (GEN_CREATED, GEN_CLOSED)
+    return not hasattr(body, "close")
 
 
 def _as_exception(error: BaseException) -> Exception:

@@ -40,13 +40,27 @@ class Stream:
         return anext(iterator)
 
     async def aclose(self) -> None:
-        """Close the iterator, or the iterable if it never started; one that can't be closed is left alone."""
-        body: object = self._iterable if self._iterator is None else self._iterator
-        if self._iterator is None and isinstance(self._iterable, Iterable):
-            body = _batched(self._iterable)
-        aclose = getattr(body, "aclose", None)
-        if aclose is not None:
-            await aclose()
+        """Close the iterator, and the iterable where that is another; what can't be closed is left alone.
+
+        Raises what the first of them raises.
+        """
+        iterator = self._iterator
+        iterable = self._iterable
+        if not isinstance(iterable, AsyncIterable):
+            batched = iterator if isinstance(iterator, BatchedIterator) else _batched(iterable)
+            await batched.aclose()
+            return
+        try:
+            if iterator is not None and iterator is not iterable:
+                await _aclose(iterator)
+        finally:
+            await _aclose(iterable)
+
+
+async def _aclose(body: object) -> None:
+    aclose = getattr(body, "aclose", None)
+    if aclose is not None:
+        await aclose()
 
 
 def _batched(iterable: Iterable[object]) -> BatchedIterator:

@@ -33,15 +33,16 @@ class Pulled:
             raise StopAsyncIteration from None
 
     async def close(self) -> Exception | None:
-        """Close the iterable, started or not; what that raises is the answer to `CloseStream`."""
-        body = self._iterable if self._iterator is None else self._iterator
-        close: Callable[[], object] | None = getattr(body, "aclose", None) or getattr(body, "close", None)
-        if close is None:
-            return None
-        try:
-            result = close()
-            if isinstance(result, Awaitable):
-                await result
-        except Exception as error:
-            return error
-        return None
+        """Close the iterator and, where it is another, the iterable. What raises is the answer to `CloseStream`."""
+        failure: Exception | None = None
+        for body in (self._iterator, None if self._iterator is self._iterable else self._iterable):
+            close: Callable[[], object] | None = getattr(body, "aclose", None) or getattr(body, "close", None)
+            if close is None:
+                continue
+            try:
+                result = close()
+                if isinstance(result, Awaitable):
+                    await result
+            except Exception as error:
+                failure = failure or error
+        return failure
