@@ -16,7 +16,6 @@ __all__ = ["etag_of", "file_fields", "is_older", "last_modified_of", "status_of_
 
 # To the client all of these mean that there is no such file; ENXIO is what a socket or a device without a driver says.
 _NO_SUCH_FILE: Final = frozenset({ENOENT, ENOTDIR, EISDIR, ELOOP, ENAMETOOLONG, EILSEQ, ENXIO})
-_MASK: Final = (1 << 64) - 1
 _SECOND: Final = 1_000_000_000  # in nanoseconds
 _ZIP_EPOCH: Final = 315_532_800  # 1980-01-01, in seconds since the epoch
 _MOST_OFFSET: Final = 14 * 3600  # of a time zone, in seconds
@@ -72,11 +71,10 @@ def tag_of(info: FileInfo, now: float, version: str | None) -> bytes | None:
     """The tag of a file; `version` is the application's own word for what is in it. `None` for one in memory."""
     if info.mtime_ns is None:
         return None
-    size = info.size if version is None else info.size ^ _number_of(version)
     if not _says_nothing(info.mtime_ns):
-        return etag_of(size, info.mtime_ns, now)
+        return etag_of(info.size, info.mtime_ns, now, version)
     # Weak: another file may have come and gone within one tick of the clock (RFC 9110 §8.8.1).
-    return b'W/"%016x"' % _mixed(_mixed(_mixed(size) ^ info.inode) ^ info.ctime_ns)
+    return b"W/" + _hashed(info.size, info.inode, info.ctime_ns, version)
 
 
 def _says_nothing(mtime_ns: int) -> bool:
@@ -89,12 +87,12 @@ def _says_nothing(mtime_ns: int) -> bool:
     return 0 <= seconds <= 1 or abs(seconds - _ZIP_EPOCH) <= _MOST_OFFSET
 
 
-def etag_of(size: int, mtime_ns: int, now: float) -> bytes:
+def etag_of(size: int, mtime_ns: int, now: float, version: str | None = None) -> bytes:
     """An opaque tag made of size and modification time (RFC 9110 §8.8.3).
 
     Weak while the file is less than a second old, for it could change again and keep its time (§8.8.1).
     """
-    tag = b'"%016x"' % _mixed(_mixed(size) ^ mtime_ns)
+    tag = _hashed(size, mtime_ns, version)
     return tag if now - mtime_ns / 1e9 >= 1.0 else b"W/" + tag
 
 
@@ -128,17 +126,9 @@ def _tag_of_encoded(line: Field, coding: Coding) -> Field:
     return (name, value[:-1] + b"-" + coding.name.encode("ascii") + b'"') if name == b"etag" else line
 
 
-def _number_of(text: str) -> int:
-    """64 bits of a text (FNV-1a)."""
-    number = 0xCBF29CE484222325
-    for byte in text.encode("utf-8", "surrogatepass"):
-        number = ((number ^ byte) * 0x100000001B3) & _MASK
-    return number
+def _hashed(*parts: int | str | None) -> bytes:
+    """An opaque tag, out of which nothing of this can be calculated."""
+    from hashlib import blake2s  # noqa: PLC0415  (takes a millisecond to import, and not every app has files)
 
-
-def _mixed(number: int) -> int:
-    """Scatter 64 bits (the finaliser of splitmix64), so that neither size nor time can be read off the tag."""
-    number = (number + 0x9E3779B97F4A7C15) & _MASK
-    number = ((number ^ (number >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
-    number = ((number ^ (number >> 27)) * 0x94D049BB133111EB) & _MASK
-    return number ^ (number >> 31)
+    data = repr(parts).encode("utf-8", "surrogatepass")
+    return b'"%b"' % blake2s(data, digest_size=12).hexdigest().encode("ascii")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Final
 
@@ -119,3 +120,11 @@ def test_a_version_is_text(version: object, tmp_path: Path) -> None:
         loose(App().files)("/*", tmp_path, version=version)
     with pytest.raises(TypeError, match="version="):
         loose(Response().file)("/f", version=version)
+
+
+def test_a_tag_says_nothing_of_what_it_is_made_of() -> None:
+    """A hash, of which neither size nor time can be calculated: 96 bits, all of them other ones for the next file."""
+    tags = [etag_of(size, mtime_ns, 10.0) for size in range(20) for mtime_ns in range(20)]
+    assert len(set(tags)) == 400
+    assert all(re.fullmatch(rb'"[0-9a-f]{24}"', tag) for tag in tags)
+    assert etag_of(1, 2, 10.0, "v1") != etag_of(1, 2, 10.0, "v2") != etag_of(1, 2, 10.0)
