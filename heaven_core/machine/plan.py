@@ -153,9 +153,13 @@ def plan_head(exchange: Exchange, fields: list[Field], length: int | None, conte
 def plan_text(exchange: Exchange, status: int, text: str, *lines: Field) -> Step:
     """The events of a short text that takes the place of the body that was set, or of the page for its status."""
     draft = exchange.draft
-    draft.become(status, text)
+    if status < 400:
+        draft.become(status, text)
+        draft.append(*lines)
+        return plan_buffered(exchange, draft.encode())
+    draft.become_error(status, text)
     draft.append(*lines)
-    page = exchange.page(None, status, "the answer") if status >= 400 else None
+    page = exchange.page(None, status, "the answer")
     if page is not None:
         return page
     return plan_buffered(exchange, draft.encode())

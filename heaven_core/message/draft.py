@@ -424,6 +424,15 @@ class Draft:
         self.set_body(text, _TEXT)
         self.status = status
 
+    def become_error(self, status: int, text: str) -> None:
+        """Answer with the 403, 404, 412 or 416 that a file or a condition makes of the response (SPEC 1).
+
+        How long the representation may be stored was said of that one, and not of this answer: Cache-Control goes,
+        too, as Expires does.
+        """
+        self.become(status, text)
+        self.fields = [line for line in self.fields if line[0] != b"cache-control"]
+
     def drop_content_fields(self) -> None:
         """Take away what was said of the body: another one takes its place."""
         self.auto_etag = False

@@ -368,7 +368,7 @@ class Response:
             if date is not None:
                 self.last_modified = date
         else:
-            draft.become(status, PRECONDITION_FAILED)
+            draft.become_error(status, PRECONDITION_FAILED)
         draft.seal("res.check() has found a condition of the request that does not hold: the response goes out so")
         raise Abort
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from errno import EACCES
 from typing import Final
 
 import pytest
@@ -66,12 +67,57 @@ def test_412_is_a_short_text_without_the_fields_of_the_body(method: str) -> None
     answer = served(tagged, method, If_Match='"v2"')
     assert (answer.status, answer.body) == (412, b"" if method == "HEAD" else b"412 Precondition Failed\n")
     assert fields_of(answer) == {
-        "cache-control": "max-age=5",
         "set-cookie": "a=1; Path=/; SameSite=Lax",
         "content-type": "text/plain; charset=utf-8",
         "x-content-type-options": "nosniff",
         "content-length": "24",
     }
+
+
+def missing(res: Response) -> None:
+    res.file("/missing.txt")
+
+
+def forbidden(res: Response) -> None:
+    res.file("/forbidden.txt")
+
+
+def unmet(res: Response) -> None:
+    res.check(etag="v1")
+
+
+def found(res: Response) -> None:
+    res.file("/f.txt")
+
+
+@pytest.mark.parametrize(
+    ("status", "act", "lines"),
+    [
+        (404, missing, {}),
+        (403, forbidden, {}),
+        (412, unmet, {"If-Match": '"v2"'}),
+        (412, found, {"If-Match": '"v2"'}),
+        (416, found, {"Range": "bytes=5-"}),
+    ],
+)
+def test_what_was_said_of_storing_a_representation_is_not_said_of_the_error_in_its_place(
+    status: int, act: Act, lines: dict[str, str]
+) -> None:
+    """RFC 9111 §5.2.2: a 404 with `immutable` would be a 404 for a year, long after the file is there."""
+
+    def cached(res: Response) -> None:
+        res.cache(public=True, max_age=31_536_000, immutable=True)
+        res.headers = "Expires", DATE
+        res.vary("Accept")
+        act(res)
+
+    disk = Disk({"/f.txt": b"hello"})
+    disk.errors["/forbidden.txt"] = PermissionError(EACCES, "no")
+    answer = ask(cached, disk=disk, headers=lines)
+    assert answer.status == status
+    assert "cache-control" not in answer.headers
+    assert "expires" not in answer.headers
+    assert answer.headers["vary"] == "Accept"
 
 
 @pytest.mark.parametrize("status", [203, 299])

@@ -157,12 +157,11 @@ def missing(error: OSError) -> Result:
 
 @pytest.mark.parametrize("code", [ENOENT, ENOTDIR, EISDIR, ELOOP, ENAMETOOLONG, EILSEQ, ENXIO])
 def test_a_path_that_leads_to_no_file_is_a_404(code: int) -> None:
-    """It loses the fields about the body, and keeps all others."""
+    """It loses the fields about the body and its storing, and keeps all others."""
     answer = missing(OSError(code, "secret"))
     assert (answer.status, answer.text) == (404, "404 Not Found\n")
     assert fields_of(answer) == {
         "x-kept": "1",
-        "cache-control": "max-age=60",
         "set-cookie": "kept=1; Path=/; SameSite=Lax",
         "content-type": "text/plain; charset=utf-8",
         "x-content-type-options": "nosniff",
