@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from errno import EILSEQ, EINVAL, EISDIR, ELOOP, ENOENT, ENOTDIR
-from stat import S_ISDIR, S_ISREG
+from stat import S_ISDIR, S_ISLNK, S_ISREG
 from typing import Final, final
 
 from heaven_core._record import Record
@@ -21,7 +21,8 @@ from heaven_core.protocol.needs import FileInfo
 
 __all__ = ["OpenedFile", "open_directory", "open_file", "stays_inside"]
 
-# Opening a FIFO must not wait for a writer, nor may opening a terminal make it ours.
+# Special files are seen and refused before they are opened, but for one that has been put there in between: opening a
+# FIFO must not wait for a writer, nor may opening a terminal make it ours.
 _FILE: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 # Linux can open a directory that may be searched but not listed, as open() of the whole path would; elsewhere it
 # has to be readable.
@@ -56,15 +57,16 @@ def open_file(path: str | bytes, within: str | bytes | None) -> OpenedFile:
     """
     try:
         name = path.encode() if isinstance(path, str) else path.decode().encode()
-        fd = os.open(name, _FILE) if within is None else _open_below(os.fsencode(within), name)
+        if within is None:
+            _check_kind(os.stat(name), path)
+            fd = os.open(name, _FILE)
+        else:
+            fd = _open_below(os.fsencode(within), name)
     except ValueError as error:  # no UTF-8, or a NUL in it: there can be no such file
         raise FileNotFoundError(EILSEQ, os.strerror(EILSEQ), path) from error
     try:
         info = os.fstat(fd)
-        if S_ISDIR(info.st_mode):
-            raise IsADirectoryError(EISDIR, os.strerror(EISDIR), path)
-        if not S_ISREG(info.st_mode):
-            raise FileNotFoundError(ENOENT, "Not a regular file", path)
+        _check_kind(info, path)
     except BaseException:
         os.close(fd)
         raise
@@ -89,6 +91,13 @@ def stays_inside(path: str, within: str) -> bool:
     except (OSError, ValueError):
         return False
     return True
+
+
+def _check_kind(info: os.stat_result, path: str | bytes) -> None:
+    if S_ISDIR(info.st_mode):
+        raise IsADirectoryError(EISDIR, os.strerror(EISDIR), path)
+    if not S_ISREG(info.st_mode):
+        raise FileNotFoundError(ENOENT, "Not a regular file", path)
 
 
 def _open_below(root: bytes, name: bytes, is_file: bool = True) -> int:
@@ -130,6 +139,11 @@ def _walk(root: bytes, segments: Sequence[bytes], flags: int) -> int:
             inner = os.open(segment, _DIRECTORY | os.O_NOFOLLOW, dir_fd=directory)
             os.close(directory)
             directory = inner
+        if not flags & os.O_DIRECTORY:
+            # Opening a FIFO wakes whoever waits to write to it, and opening a device may do anything: look first.
+            info = os.stat(segments[-1], dir_fd=directory, follow_symlinks=False)
+            if not S_ISLNK(info.st_mode):  # opening a symlink says ELOOP
+                _check_kind(info, segments[-1])
         return os.open(segments[-1], flags | os.O_NOFOLLOW, dir_fd=directory)
     finally:
         os.close(directory)
