@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import AsyncIterator, Iterator
+from io import BytesIO
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from heaven_core import App, Context, Request, Response
@@ -94,3 +97,43 @@ async def test_what_closing_raises_is_reported() -> None:
     with anyio.fail_after(PATIENCE):
         await Call(Engine(app)).run()
     assert errors == ["closing closing of GET '/'"]
+
+
+class SlowlyClosed(BytesIO):
+    """Says when its closing has begun, and ends it when it may."""
+
+    def __init__(self) -> None:
+        super().__init__(b"hello")
+        self.closings = 0
+        self.began = threading.Event()
+        self.may_end = threading.Event()
+
+    @override
+    def close(self) -> None:
+        self.closings += 1
+        self.began.set()
+        self.may_end.wait(PATIENCE)
+        super().close()
+
+
+async def test_an_open_file_is_closed_once_where_the_request_is_cancelled_meanwhile() -> None:
+    file = SlowlyClosed()
+
+    def handler(req: Request, res: Response, ctx: Context) -> None:
+        res.file(file)
+
+    app = App()
+    app.GET("/", handler)
+    call = Call(Engine(app))
+    with anyio.fail_after(PATIENCE):
+        async with anyio.create_task_group() as group:
+            group.start_soon(call.run)
+            while not file.began.is_set():
+                await anyio.sleep(0.001)
+            group.cancel_scope.cancel()
+            for _ in range(10):
+                await anyio.lowlevel.cancel_shielded_checkpoint()
+            file.may_end.set()
+        while not file.closed:
+            await anyio.sleep(0.001)
+    assert file.closings == 1
