@@ -85,6 +85,9 @@ class Driver:
         """`error` came out of `drive`: close what is open. Whether it was a cancellation that is taken back since."""
         machine = self._machine
         self._stage = _CANCELLED
+        stepper = self._outbox.stepper
+        if stepper is not None and stepper.hurried:
+            machine.report(given_up(self._streams.closing_limit), "closing")
         ends_the_process = not isinstance(error, (Exception, GeneratorExit)) and not is_own_cancellation(error)
         if ends_the_process and type(machine.need) is NextItem:
             machine.stream_failed(error)  # what that makes is not sent: all of it ends
@@ -95,7 +98,7 @@ class Driver:
             events += machine.page_made()
         with anyio.CancelScope(shield=True):
             await self.drive(events)
-        stepper = self._outbox.stepper
+        stepper = self._outbox.stepper  # which may have been made meanwhile
         if stepper is None or not stepper.is_taken_back(error):
             return False
         if not stepper.cut:

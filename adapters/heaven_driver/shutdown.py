@@ -11,6 +11,7 @@ from typing import Final, Protocol, final
 
 import anyio
 
+from heaven_driver.late_closing import Cancellable, LateClosing
 from heaven_driver.signals import heard_first
 from heaven_driver.timers import Timers, timers_here
 from heaven_io.detached import begin
@@ -29,7 +30,7 @@ _SILENCE: Final = 0.1
 _MOST_TALK: Final = 1.0
 
 
-class Interruptible(Protocol):
+class Interruptible(Cancellable, Protocol):
     """A stream that is under way. `steps` counts its items, `endless` says that it may be ended wherever it waits."""
 
     endless: bool
@@ -50,7 +51,7 @@ class OpenStreams:
     """
 
     __slots__ = (
-        "_began", "_deadline", "_hear", "_hearing", "_scope", "_streams", "_told", "_waits",
+        "_began", "_deadline", "_hear", "_hearing", "_late_closing", "_scope", "_streams", "_told", "_waits",
         "closing_limit", "timers",
     )  # fmt: skip
 
@@ -61,6 +62,7 @@ class OpenStreams:
         self._streams: Final[set[Interruptible]] = set()
         self._told: Final = anyio.Event()
         self.timers: Final[Timers] = timers_here()
+        self._late_closing: Final = LateClosing(closing_limit, self.timers, self._streams)
         self._scope: Final = anyio.CancelScope()
         self._hear: Final = hear
         self._hearing: ExitStack | None = None
@@ -69,6 +71,7 @@ class OpenStreams:
     def join(self, stream: Interruptible) -> None:
         """Count a stream that begins."""
         self._streams.add(stream)
+        self._late_closing.begin()
         if self._hear and self._hearing is None:
             self._hearing = ExitStack()
             self._hearing.enter_context(heard_first(soon(self.tell)))

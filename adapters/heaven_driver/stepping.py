@@ -51,6 +51,11 @@ class Stepper(Protocol):
     """
 
     @property
+    def hurried(self) -> bool:
+        """Whether the last step was cancelled again, since it did not come to its end in time."""
+        ...
+
+    @property
     def cut(self) -> bool:
         """Whether sending was stopped at the shutdown."""
         ...

@@ -15,6 +15,10 @@ from heaven_io.streams import Stream
 
 __all__ = ["AsyncioStepper"]
 
+_OWN_TIMEOUT: Final = (
+    "what a timeout or task group in the stream had cancelled took more than %g s to close, and was given up"
+)
+
 
 @final
 class AsyncioStepper:
@@ -22,7 +26,7 @@ class AsyncioStepper:
 
     __slots__ = (
         "_beside", "_cancelled_before", "_interrupted", "_outbox", "_owner", "_pressed", "_presses",
-        "_state", "_streams", "_ticking", "_timeout", "_watcher", "endless", "steps",
+        "_state", "_streams", "_ticking", "_timeout", "_watcher", "endless", "hurried", "steps",
     )  # fmt: skip
 
     def __init__(self, outbox: Outbox, streams: OpenStreams, streaming: bool) -> None:
@@ -42,6 +46,7 @@ class AsyncioStepper:
         self._interrupted = 0  # how far: see `shutdown`
         self.steps: int = 0
         self.endless: bool = False
+        self.hurried: bool = False
         watching = outbox.peer.watch(self, streaming)
         self._watcher: asyncio.Task[None] | None = None
         if watching is not None:
@@ -62,12 +67,9 @@ class AsyncioStepper:
         try:
             return await need.stream.next(need.freeze)
         except asyncio.CancelledError:
-            if self._presses:
-                given_up = self._presses > 1
-                if self._take_back() <= self._cancelled_before:  # else somebody has cancelled the request, too
-                    raise Woken(given_up) from None
-            elif self._owner.cancelling() <= self._cancelled_before:
-                raise RuntimeError("the stream was cancelled by something that it awaits, not by the server") from None
+            presses = self._presses
+            if self._take_back() <= self._cancelled_before:  # else somebody has cancelled the request, too
+                raise self._end_of_step(presses) from None
             if self._beside is not None:
                 self._beside.cancel()  # it may be in a send that a slow client holds up
             raise
@@ -75,12 +77,21 @@ class AsyncioStepper:
             self._state = IDLE
             if self._presses:  # the generator has swallowed it
                 self._take_back()
+                self.hurried = False
             if self._timeout is not None:
                 self._streams.timers.clear(self._timeout, self)
                 self._timeout = None
             self._ticking = None
             if self._beside is not None:
                 await self._until_performed(self._beside)
+
+    def _end_of_step(self, presses: int) -> Exception:
+        """What a step has ended with that was cancelled while the request was not."""
+        if not presses:
+            return RuntimeError("the stream was cancelled by something that it awaits, not by the server")
+        if self.hurried:  # asyncio's count of cancellations does not tell whose they are
+            return TimeoutError(_OWN_TIMEOUT % self._streams.closing_limit)
+        return Woken(presses > 1)
 
     def after_a_turn(self, call: Callable[[], None]) -> None:
         """See `Stepper`."""
@@ -107,6 +118,17 @@ class AsyncioStepper:
         watcher, self._watcher = self._watcher, None  # which ends the cycle of references through its frames
         if watcher is not None:
             watcher.cancel()
+
+    @property
+    def is_cancelled(self) -> bool:
+        """See `Cancellable`."""
+        stepping = self._state == STEPPING or self._state == TICKING
+        return stepping and self._owner.cancelling() > self._cancelled_before
+
+    def hurry(self) -> None:
+        """See `Cancellable`."""
+        self.hurried = True
+        self.wake()
 
     @property
     def cut(self) -> bool:

@@ -116,6 +116,19 @@ class TrioStepper:
         return False
 
     @property
+    def is_cancelled(self) -> bool:
+        """See `Cancellable`. trio itself cancels whatever a `finally` awaits."""
+        return False
+
+    def hurry(self) -> None:
+        """See `Cancellable`."""
+
+    @property
+    def hurried(self) -> bool:
+        """See `Stepper`."""
+        return False
+
+    @property
     def cut(self) -> bool:
         """See `Stepper`."""
         return self._interrupted == SENDING

@@ -8,6 +8,7 @@ import sys
 import threading
 import weakref
 from collections.abc import AsyncIterator, Callable, Generator
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 
@@ -114,6 +115,92 @@ async def test_a_group_that_a_generator_raises_when_it_is_closed_is_reported(wit
         await call.run()
     assert witness.outcome == "failed"
     assert [type(error) for error in witness.errors] == [TypeError, BaseExceptionGroup]
+
+
+@pytest.mark.parametrize("clings", [1, 3])
+async def test_a_finally_has_its_limit_also_where_somebody_else_has_cancelled_the_request(
+    witness: Witness, clings: int
+) -> None:
+    waiting = asyncio.Event()
+
+    async def items() -> AsyncIterator[object]:
+        try:
+            yield b"one"
+            waiting.set()
+            await asyncio.sleep(1000)
+        finally:
+            for _ in range(clings - 1):
+                with suppress(asyncio.CancelledError):
+                    await asyncio.sleep(1000)
+            await asyncio.sleep(1000)
+
+    call = call_of(witness, items, limit=0.02)
+    async with asyncio.timeout(PATIENCE):
+        task = asyncio.create_task(call.run())
+        await waiting.wait()
+        task.cancel()
+        await until_cancelled(task)
+    assert witness.outcome == "disconnected"
+    assert [str(error) for error in witness.errors] == ["closing it took more than 0.02 s and was given up"]
+
+
+async def test_a_finally_that_ends_in_time_is_not_hurried_though_the_request_was_cancelled(witness: Witness) -> None:
+    waiting = asyncio.Event()
+
+    async def items() -> AsyncIterator[object]:
+        try:
+            yield b"one"
+            waiting.set()
+            await asyncio.sleep(1000)
+        finally:
+            await asyncio.sleep(0.02)
+            witness.notes.append("closed")
+
+    call = call_of(witness, items, limit=PATIENCE)
+    async with asyncio.timeout(PATIENCE):
+        task = asyncio.create_task(call.run())
+        await waiting.wait()
+        task.cancel()
+        await until_cancelled(task)
+    assert (witness.notes, witness.errors) == (["closed"], [])
+
+
+async def test_what_a_timeout_in_the_stream_has_cancelled_has_the_same_limit(witness: Witness) -> None:
+    """asyncio counts the cancellations of a task, and does not tell whose they are."""
+
+    async def items() -> AsyncIterator[object]:
+        yield b"one"
+        async with asyncio.timeout(0):
+            try:
+                await asyncio.sleep(1000)
+            finally:
+                await asyncio.sleep(1000)
+
+    call = call_of(witness, items, limit=0.02)
+    async with asyncio.timeout(PATIENCE):
+        await call.run()
+    assert witness.outcome == "failed"
+    assert [str(error) for error in witness.errors] == [
+        "what a timeout or task group in the stream had cancelled took more than 0.02 s to close, and was given up"
+    ]
+
+
+async def test_a_timeout_in_the_stream_that_ends_in_time_is_not_hurried(witness: Witness) -> None:
+    async def items() -> AsyncIterator[object]:
+        yield b"one"
+        for _ in range(20):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(0.01):
+                    try:
+                        await asyncio.sleep(1000)
+                    finally:
+                        await asyncio.sleep(0)
+        yield b"two"
+
+    call = call_of(witness, items, limit=0.1)
+    async with asyncio.timeout(PATIENCE):
+        await call.run()
+    assert (witness.outcome, witness.errors) == ("complete", [])
 
 
 async def test_a_slow_client_under_a_heartbeat_does_not_hold_up_a_cancellation(witness: Witness) -> None:
