@@ -15,7 +15,6 @@ from heaven_core import (
     AnyIterable,
     App,
     Chunk,
-    ClientDisconnected,
     CloseStream,
     Deferred,
     DeferredCall,
@@ -176,7 +175,7 @@ def drive(
     """
     files: list[BlockingFile] = []
     passing = _Passing()
-    steps = steps_of(machine, _SystemDisk(machine, passing), files)
+    steps = steps_of(machine, _SystemDisk(passing), files)
     try:
         step: Step[Stream] = next(steps)
         while True:
@@ -188,6 +187,8 @@ def drive(
             try:
                 if type(step) is Deferred:
                     _defer_calls(step.calls, defer, passing)
+                elif passing.error is not None:
+                    answer = Gone()  # all of it ends: a 500 in the place of the response is not sent
                 elif type(step) is FileRange:
                     answer = yield from _send_range(files[-1], step, send_file, hand_out, passing)
                 else:
@@ -249,9 +250,11 @@ def _take_item(
         item = need.stream.next(need.timeout)
     except Exception as raised:
         return steps.throw(raised)
+    except GeneratorExit as raised:  # to throw it in would end the steps themselves
+        return steps.throw(RuntimeError(f"the stream raised {raised!r}"))
     except BaseException as raised:
         passing.take(raised)
-        return steps.throw(ClientDisconnected("the step of the stream was ended from outside"))
+        return steps.throw(raised)
     return steps.send(item)
 
 
@@ -299,7 +302,7 @@ def _send_range(
             if not left:
                 return Sent(passing.sent)
             passing.sent += left
-    while data := _read(file, event.offset + passing.sent, event.count - passing.sent):
+    while data := _read(file, event.offset + passing.sent, event.count - passing.sent, passing):
         if not isinstance(data, bytes):
             return Sent(passing.sent, data)
         yield Chunk(data)
@@ -370,10 +373,9 @@ def enter_lifespan(app: App) -> Generator[None]:
 
 @final
 class _SystemDisk:
-    __slots__ = ("_machine", "_passing")
+    __slots__ = ("_passing",)
 
-    def __init__(self, machine: Machine[Stream], passing: _Passing) -> None:
-        self._machine: Final = machine
+    def __init__(self, passing: _Passing) -> None:
         self._passing: Final = passing
 
     def open(self, need: OpenFile | UseFile) -> BlockingFile:
@@ -383,8 +385,7 @@ class _SystemDisk:
             raise
         except BaseException as raised:
             self._passing.take(raised)
-            self._machine.disconnected()
-            raise ClientDisconnected("opening the file was ended from outside") from None
+            raise
 
     def entries(self, need: ListDirectory) -> list[Entry]:
         return list_directory(need.path, need.within)
@@ -407,11 +408,13 @@ def _has_descriptor(file: BlockingFile) -> bool:
     return True
 
 
-def _read(file: BlockingFile, offset: int, count: int) -> bytes | Exception:
+def _read(file: BlockingFile, offset: int, count: int, passing: _Passing) -> bytes | BaseException:
     """Read at most so many bytes, none at the end of the file or of the range; and what reading raised."""
     try:
         return file.read_at(offset, min(count, _READ_SIZE)) if count else b""
-    except Exception as error:  # of an open file that is the application's own it can be any
+    except BaseException as error:  # of an open file that is the application's own it can be any
+        if not isinstance(error, Exception):
+            passing.take(error)
         return error
 
 

@@ -89,8 +89,8 @@ class Driver:
         if stepper is not None and stepper.hurried:
             machine.report(given_up(self._streams.closing_limit), "closing")
         ends_the_process = not isinstance(error, (Exception, GeneratorExit)) and not is_own_cancellation(error)
-        if ends_the_process and type(machine.need) is NextItem:
-            machine.stream_failed(error)  # what that makes is not sent: all of it ends
+        if ends_the_process:  # what is made of it is not sent: all of it ends
+            self._fail(error)
         events = self._leave()
         if type(machine.need) in (OpenFile, UseFile, ListDirectory):
             events += machine.open_failed(error)  # what is opened too late closes itself
@@ -104,6 +104,16 @@ class Driver:
         if not stepper.cut:
             machine.report(RuntimeError(_CANCELLED_BETWEEN), "stream")
         return True
+
+    def _fail(self, error: BaseException) -> None:
+        machine = self._machine
+        need = machine.need
+        if type(need) is NextItem:
+            machine.stream_failed(error)
+        elif type(need) is OpenFile or type(need) is UseFile or type(need) is ListDirectory:
+            machine.open_failed(error)
+        elif type(need) is Deliver and self._outbox.error is error:  # reading a file has raised it
+            machine.delivered(self._outbox.sent, error)
 
     def stop(self) -> None:
         """End the watch for the client's leaving."""

@@ -12,6 +12,7 @@ from heaven_core.protocol.events import Chunk, Deferred, DeferredCall, End, Even
 from heaven_core.protocol.outcome import Outcome
 from heaven_driver.stepping import Stepper
 from heaven_driver.wire import Peer, SentPart, Wire
+from heaven_io.cancelling import is_own_cancellation
 from heaven_io.files import READ_SIZE, ReadableFile
 
 __all__ = ["Outbox"]
@@ -55,7 +56,7 @@ class Outbox:
         self.files: list[ReadableFile] | None = None
         self.lost: bool = False
         self.sent: int = 0
-        self.error: Exception | None = None
+        self.error: BaseException | None = None
         self.broken: Exception | None = None
         self.sending: bool = False
         self.calls: tuple[DeferredCall, ...] = ()
@@ -267,6 +268,10 @@ class Outbox:
         except Exception as error:  # of an open file that is the application's own it can be any
             self.error = error
             return 0
+        except BaseException as error:
+            if not is_own_cancellation(error):
+                self.error = error  # it ends more than this response, and is its failure all the same
+            raise
         if not data:
             return 0  # the file has become shorter, and the machine sees it by what was sent
         if self.peer.gone:

@@ -28,7 +28,7 @@ _tasks: Final[set[asyncio.Task[None]]] = set()
 class Job(Generic[R]):
     """A piece of work that `begin` has begun."""
 
-    __slots__ = ("_error", "_finished", "_late", "_raised", "_results", "_what", "_work")
+    __slots__ = ("_cut_short", "_error", "_finished", "_late", "_raised", "_results", "_what", "_work")
 
     def __init__(self, work: Callable[[], Awaitable[R]], what: str) -> None:
         self._work: Final = work
@@ -36,6 +36,7 @@ class Job(Generic[R]):
         self._finished: Final = Event()
         self._results: Final[list[R]] = []
         self._error: BaseException | None = None
+        self._cut_short = False
         self._raised = False  # where it was asked for
         self._late: Callable[[R], Awaitable[None]] | None = None
 
@@ -48,11 +49,11 @@ class Job(Generic[R]):
         """Wait for the end of the work; what it returned, or raised. Can be cancelled, and called again."""
         if not self._finished.is_set():
             await self._finished.wait()
-        if isinstance(self._error, Exception):
+        if self._cut_short:
+            raise RuntimeError(f"{self._what} was cut short: the event loop is closing") from self._error
+        if self._error is not None:
             self._raised = True
             raise self._error
-        if not self._results:
-            raise RuntimeError(f"{self._what} was cut short: the event loop is closing") from self._error
         return self._results[0]
 
     def abandon(self, late: Callable[[R], Awaitable[None]]) -> None:
@@ -61,7 +62,7 @@ class Job(Generic[R]):
             self._late = late
         elif self._results:
             begin(partial(late, self._results[0]), self._what)
-        elif isinstance(self._error, Exception) and not self._raised:
+        elif self._error is not None and not self._cut_short and not self._raised:
             log_error(self._error, self._what)
 
     async def run(self) -> None:
@@ -70,17 +71,27 @@ class Job(Generic[R]):
             self._results.append(await self._work())
         except BaseException as error:
             self._error = error
-            if not isinstance(error, Exception):
-                raise  # the loop is closing
+            # Any other is that of the work, an exit of the application's in a thread say, for whoever waits for it:
+            # raised here it would end the event loop.
+            if _is_end_of_loop(error):
+                self._cut_short = True
+                raise
         finally:
             self._finished.set()
         if self._late is not None:
             try:
-                if isinstance(self._error, Exception):
+                if self._error is not None:
                     raise self._error
                 await self._late(self._results[0])
-            except Exception as error:
+            except BaseException as error:
+                if _is_end_of_loop(error):
+                    raise
                 log_error(error, self._what)
+
+
+def _is_end_of_loop(error: BaseException) -> bool:
+    # Nobody else cancels these tasks. When the loop has closed, a coroutine that is left is closed, too: in no loop.
+    return type(error) is GeneratorExit or isinstance(error, get_cancelled_exc_class())
 
 
 def begin(work: Callable[[], Awaitable[R]], what: str) -> Job[R]:

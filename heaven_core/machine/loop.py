@@ -111,7 +111,8 @@ def steps_of(  # noqa: C901, PLR0912  # an arm for each need
 ) -> Generator[Step[S], object, Outcome]:
     """Drive `machine` to its end, and return the outcome. `files` are those that are open: the last one is in use.
 
-    Raises what opening raises that is no `Exception`, and `LocalProtocolError` for answers out of turn.
+    What opening or a stream raises that is no `Exception` is a failure, too; whoever has raised it passes it on at the
+    end. Raises `LocalProtocolError` for answers out of turn.
     """
     events = machine.start()
     while True:
@@ -135,7 +136,7 @@ def steps_of(  # noqa: C901, PLR0912  # an arm for each need
             case OpenFile() | UseFile():
                 try:
                     files.append(disk.open(need))
-                except Exception as error:  # of an open file that is the application's own it can be any
+                except BaseException as error:  # of an open file that is the application's own it can be any
                     events = machine.open_failed(error)
                 else:
                     events = machine.opened(files[-1].info)
@@ -173,7 +174,9 @@ def _next_item(machine: Machine[S], need: NextItem[S]) -> Generator[Step[S], obj
         return machine.interrupted()
     except ClientDisconnected:  # the generator was reading the request
         return machine.disconnected()
-    except Exception as error:
+    except GeneratorExit:  # nobody drives this any more
+        raise
+    except BaseException as error:
         return machine.stream_failed(error)
     return machine.elapsed() if type(item) is Elapsed else machine.produced(item)
 

@@ -133,15 +133,66 @@ def test_another_error_passes_on_when_everything_is_closed() -> None:
     assert [outcome.kind for outcome in bench.outcomes] == ["disconnected"]
 
 
-def test_what_ends_the_process_in_a_step_passes_on_when_everything_is_closed() -> None:
+@pytest.mark.parametrize("before", [(), (b"one",)])
+def test_what_ends_the_process_in_a_step_is_a_failure_and_passes_on_when_everything_is_closed(
+    before: tuple[bytes, ...],
+) -> None:
     def ending() -> Iterator[bytes]:
-        yield b"one"
+        yield from before
         raise KeyboardInterrupt
 
-    bench = Bench(lambda res: res.stream(ending()))
+    def act(res: Response) -> None:
+        res.defer(lambda app: bench.notes.append("failed"), "failed")
+        res.stream(ending())
+
+    bench = Bench(act)
+    events: list[object] = []
     with pytest.raises(KeyboardInterrupt):
+        events.extend(bench.serve())
+    # Neither a 500 nor a reset is sent, since all of it ends.
+    assert [type(event) for event in events] == ([Start, Chunk] if before else [])
+    assert bench.notes == ["failed"]
+    assert [type(error) for error in bench.errors] == [KeyboardInterrupt]
+    assert [outcome.kind for outcome in bench.outcomes] == (["failed"] if before else [])
+
+
+def test_an_exit_of_a_generator_in_a_step_is_the_streams_failure() -> None:
+    """To throw it on would be to close what drives the response."""
+
+    def ending() -> Iterator[bytes]:
+        yield b"one"
+        raise GeneratorExit
+
+    bench = Bench(lambda res: res.stream(ending()))
+    assert bench.kinds() == ["Start", "Chunk", "Reset"]
+    assert [outcome.kind for outcome in bench.outcomes] == ["failed"]
+
+
+@pytest.mark.parametrize("where", ["seek", "read"])
+def test_what_ends_the_process_in_an_open_file_is_a_failure_and_passes_on_when_it_is_closed(where: str) -> None:
+    class Ending(io.BytesIO):
+        def seek(self, offset: int, whence: int = 0, /) -> int:  # type: ignore[explicit-override]  # 3.11 has no override
+            if whence and where == "seek":
+                raise SystemExit
+            return super().seek(offset, whence)
+
+        def read(self, size: int | None = -1, /) -> bytes:  # type: ignore[explicit-override]  # 3.11 has no override
+            if where == "read":
+                raise SystemExit
+            return super().read(size)
+
+    file = Ending(b"hello")
+
+    def act(res: Response) -> None:
+        res.defer(lambda app: bench.notes.append("failed"), "failed")
+        res.file(file)
+
+    bench = Bench(act)
+    with pytest.raises(SystemExit):
         bench.kinds()
-    assert [outcome.kind for outcome in bench.outcomes] == ["disconnected"]
+    assert file.closed
+    assert bench.notes == ["failed"]
+    assert [type(error) for error in bench.errors] == [SystemExit]
 
 
 def test_what_ends_the_process_while_a_stream_is_closed_passes_on_at_the_end() -> None:
@@ -172,21 +223,6 @@ def test_what_ends_the_process_in_a_handler_passes_on_when_everything_is_closed(
     with pytest.raises(SystemExit):
         events.extend(Bench(end).serve())
     assert (events, notes) == ([], ["closed", "deferred"])
-
-
-def test_what_ends_the_process_while_a_file_is_looked_at_passes_on_when_everything_is_closed() -> None:
-    class Ending(io.BytesIO):
-        def seek(self, offset: int, whence: int = 0, /) -> int:  # type: ignore[explicit-override]  # 3.11 has no override
-            if whence:
-                raise SystemExit
-            return super().seek(offset)
-
-    file = Ending(b"hello")
-    bench = Bench(lambda res: res.file(file))
-    with pytest.raises(SystemExit):
-        bench.kinds()
-    assert file.closed
-    assert [outcome.kind for outcome in bench.outcomes] == ["disconnected"]
 
 
 class Closable:

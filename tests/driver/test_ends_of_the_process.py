@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator
+from io import BytesIO
 from pathlib import Path
 
 import anyio
@@ -10,6 +11,7 @@ import pytest
 
 from heaven_core import Context, Request, Response
 from heaven_core._exception_groups import is_only
+from heaven_core._typing import override
 from heaven_driver.engine import Engine
 from tests.driver.memory import PATIENCE, Call
 from tests.driver.witness import Witness
@@ -94,3 +96,32 @@ async def test_out_of_the_first_step_of_a_stream(witness: Witness) -> None:
 
     call = await ended(witness, lambda res: res.stream(items()))
     assert call.sent == []
+
+
+class EndingFile(BytesIO):
+    """Ends where its size is asked for, or where it is read."""
+
+    def __init__(self, where: str) -> None:
+        super().__init__(b"hello")
+        self.where = where
+
+    @override
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        if self.where == "seek" and whence:
+            end()
+        return super().seek(offset, whence)
+
+    @override
+    def read(self, size: int | None = -1, /) -> bytes:
+        if self.where == "read":
+            end()
+        return super().read(size)
+
+
+@pytest.mark.parametrize("where", ["seek", "read"])
+async def test_out_of_an_open_file_of_the_application(witness: Witness, where: str) -> None:
+    file = EndingFile(where)
+    call = await ended(witness, lambda res: res.file(file))
+    assert file.closed
+    assert len(call.sent) == (0 if where == "seek" else 1)
+    assert witness.outcome == "failed"

@@ -332,4 +332,4 @@ class TestExits:
 
         call = Call(adapter_of(handler), environ_of()).run()
         assert isinstance(call.raised, SystemExit)
-        assert ends.wait()[0] == "disconnected"
+        assert ends.wait()[0] == "failed"
