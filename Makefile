@@ -13,7 +13,7 @@ ROOMS := heaven_core adapters tests benchmarks examples tools
 CODE := $(foreach room,$(ROOMS),$(if $(wildcard $(room)/*.py $(room)/*/*.py),$(room)))
 STUBS := h11 aiofiles
 
-.PHONY: help demo test check-fast fast-rules fast-tests lint types imports tests format states compiled bench bench-files bench-events bench-socket bench-wsgi dev-env demo-env clean
+.PHONY: help demo test check-fast fast-rules fast-tests lint types imports tests format states compiled bench bench-files bench-events bench-socket bench-wsgi attack dev-env demo-env clean
 
 help:
 	@echo "make demo         the showcase at http://127.0.0.1:8000/ (PORT=8001 changes the port); Ctrl-C stops it"
@@ -32,6 +32,7 @@ help:
 	@echo "make bench-events the same for chunks and event streams, beside Starlette and sse-starlette; takes two minutes"
 	@echo "make bench-socket the same for the socket server, beside uvicorn, aiohttp, hypercorn and nginx; takes five minutes"
 	@echo "make bench-wsgi   the same for a small text under WSGI, beside Falcon, Flask and a2wsgi; takes half a minute"
+	@echo "make attack       lets chaotic clients loose on every ASGI server, and prints what is left of them; takes two minutes"
 	@echo "make clean        removes .venv, caches and what was built"
 	@echo
 	@echo "PYTHON=python3.12 chooses the interpreter, 3.11 or later; another one than before makes .venv anew."
@@ -106,6 +107,10 @@ bench-socket: dev-env
 
 bench-wsgi: dev-env
 	$(PY) -m benchmarks.wsgi
+
+# Says what it finds, and gates nothing: some of that is the servers' own (docs/asgi.md).
+attack: dev-env
+	$(PY) -m benchmarks.attack
 
 dev-env:
 	@$(SET_UP) dev

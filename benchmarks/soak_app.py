@@ -107,6 +107,7 @@ def numbers(req: Request, res: Response, ctx: Context) -> None:
         **ledger,
         "pid": os.getpid(),
         "descriptors": len(os.listdir("/proc/self/fd")),
+        "threads": int(status["Threads"]),
         "tasks": len(anyio.get_running_tasks()),
         "kib": int(status["VmRSS"].split()[0]),
     }
