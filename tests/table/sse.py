@@ -98,7 +98,8 @@ def forged_event_name(req: Request, res: Response, ctx: Context) -> None:
 @EVENTS.add(failure(), errors=(ValueError,))
 def forged_id(req: Request, res: Response, ctx: Context) -> None:
     """The same in an id; before the start it is a 500."""
-    res.stream((ServerSentEvent("x", id=f"{n}\r\nevent: forged") for n in range(1)), sse=True)
+    events = (ServerSentEvent("x", id=f"{n}\r\nevent: forged") for n in range(1))
+    res.stream(events, sse=True, head_timeout=60)  # a busy machine may take longer than 0.1 s to the first event
 
 
 @EVENTS.add(failure(), errors=(ValueError,))
