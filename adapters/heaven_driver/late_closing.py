@@ -11,6 +11,8 @@ __all__ = ["Cancellable", "LateClosing"]
 
 # How often these are looked for while the limit goes by.
 _LOOKS: Final = 4
+# Seconds from one look to the next at least: a limit of none would have the event loop do nothing else.
+_SHORTEST: Final = 0.05
 
 
 class Cancellable(Protocol):
@@ -37,7 +39,7 @@ class LateClosing:
     __slots__ = ("_interval", "_looking", "_looks", "_streams", "_timers")
 
     def __init__(self, limit: float, timers: Timers, streams: Collection[Cancellable]) -> None:
-        self._interval: Final = limit / _LOOKS
+        self._interval: Final = max(limit / _LOOKS, _SHORTEST)
         self._timers: Final = timers
         self._streams: Final = streams
         self._looking = False
