@@ -17,6 +17,7 @@ from heaven_core.message.draft import Draft
 from heaven_driver.engine import Engine, on_asyncio
 from heaven_driver.given import check_flag
 from heaven_io.deferred import MAX_RUNNING, MAX_WAITING
+from heaven_io.worker_threads import MAX_THREADS
 
 __all__ = ["ASGIAdapter"]
 
@@ -39,6 +40,8 @@ class ASGIAdapter:
       by name;
     - `max_deferred`: of how many responses it runs at a time, and `max_deferred_waiting` of how many more it waits; of
       the next it is refused and logged by name;
+    - `max_handler_threads`, `max_stream_threads`, `max_deferred_threads`: in how many threads at a time handlers of
+      `thread=True` routes run, sync streams, and deferred `def` calls, in one event loop; the next wait for their turn;
     - `closing_limit`: seconds that a stream gets to close when it has ended or its client has gone; what is slower is
       given up and reported;
     - `stream_deadline`: seconds that streams get at the shutdown; what has not ended by then is broken off. Streams of
@@ -52,13 +55,16 @@ class ASGIAdapter:
 
     __slots__ = ("_engine", "_most_by_hand", "_reraise", "_signals", "app")
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # each has a name
         self,
         app: App,
         *,
         deferred_deadline: float = 10.0,
         max_deferred: int = MAX_RUNNING,
         max_deferred_waiting: int = MAX_WAITING,
+        max_handler_threads: int = MAX_THREADS,
+        max_stream_threads: int = MAX_THREADS,
+        max_deferred_threads: int = MAX_THREADS,
         closing_limit: float = 5.0,
         stream_deadline: float = 10.0,
         send_timeout: float | None = 60.0,
@@ -72,6 +78,9 @@ class ASGIAdapter:
             deferred_deadline=deferred_deadline,
             max_deferred=max_deferred,
             max_deferred_waiting=max_deferred_waiting,
+            max_handler_threads=max_handler_threads,
+            max_stream_threads=max_stream_threads,
+            max_deferred_threads=max_deferred_threads,
             closing_limit=closing_limit,
             stream_deadline=stream_deadline,
             send_timeout=send_timeout,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from functools import partial
@@ -11,6 +12,7 @@ from weakref import WeakKeyDictionary
 
 import anyio
 
+from heaven_core._callable_name import callable_name
 from heaven_core.app.app import App
 from heaven_core.app.dispatch import respond, time_out
 from heaven_core.http.headers import Field
@@ -22,7 +24,7 @@ from heaven_core.message.response import Response
 from heaven_core.protocol.events import DeferredCall
 from heaven_core.protocol.outcome import OutcomeKind
 from heaven_driver.driver import Driver
-from heaven_driver.given import check_app, check_seconds, check_timeout, lifespan_of
+from heaven_driver.given import check_app, check_count, check_seconds, check_timeout, lifespan_of
 from heaven_driver.send_timeout import SendTimeout
 from heaven_driver.shutdown import OpenStreams
 from heaven_driver.signals import heard_first
@@ -31,12 +33,12 @@ from heaven_io.cancelling import is_own_cancellation
 from heaven_io.deferred import MAX_RUNNING, MAX_WAITING, TaskGroupRunner, run_calls
 from heaven_io.detached import begin
 from heaven_io.files import ReadableFile
-from heaven_io.in_threads import handle_in_thread
 from heaven_io.reporting import hand_over, log_error, log_warning
 from heaven_io.runtime import system_runtime
 from heaven_io.soon import soon
 from heaven_io.streams import Stream
 from heaven_io.telling import Telling
+from heaven_io.worker_threads import MAX_THREADS, Work, WorkerThreads
 
 __all__ = ["Engine", "on_asyncio", "running_loop"]
 
@@ -82,13 +84,17 @@ _NO_LIFESPAN: Final = (
 
 @final
 class _Loop:
-    """What the requests of one event loop share: its open streams, and where deferred work goes while it lives."""
+    """What the requests of one event loop share: its open streams, threads, and the runner of deferred work."""
 
-    __slots__ = ("runner", "sends", "streams")
+    __slots__ = ("adopt", "deferred", "handlers", "runner", "sends", "streams")
 
-    def __init__(self, streams: OpenStreams, send_timeout: float | None) -> None:
+    def __init__(self, streams: OpenStreams, send_timeout: float | None, threads: tuple[int, int, int]) -> None:
         self.streams: Final = streams
         self.sends: Final = SendTimeout(send_timeout, streams.timers, on_asyncio())
+        handlers, steps, deferred = threads
+        self.handlers: Final = WorkerThreads(handlers)
+        self.adopt: Final = partial(Stream, threads=WorkerThreads(steps))
+        self.deferred: Final = WorkerThreads(deferred)
         self.runner: TaskGroupRunner | None = None
 
 
@@ -101,6 +107,8 @@ class Engine:
       by name;
     - `max_deferred`: of how many responses it runs at a time, and `max_deferred_waiting` of how many more it waits; of
       the next it is refused and logged by name;
+    - `max_handler_threads`, `max_stream_threads`, `max_deferred_threads`: in how many threads at a time handlers of
+      `thread=True` routes run, sync streams, and deferred `def` calls, in one event loop; the next wait for their turn;
     - `closing_limit`: seconds that a stream gets to close when it has ended or its client has gone; what is slower is
       given up and reported;
     - `stream_deadline`: seconds that streams get at the shutdown; what has not ended by then is broken off. Streams of
@@ -115,10 +123,10 @@ class Engine:
     __slots__ = (
         "_closing_limit", "_deferred_deadline", "_handler_time",
         "_loops", "_max_deferred", "_max_deferred_waiting", "_runtime", "_signals",
-        "_stream_deadline", "_waits_for_life", "app", "send_timeout",
+        "_stream_deadline", "_threads", "_waits_for_life", "app", "send_timeout",
     )  # fmt: skip
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # each has a name
         self,
         app: App,
         *,
@@ -126,6 +134,9 @@ class Engine:
         deferred_deadline: float = 10.0,
         max_deferred: int = MAX_RUNNING,
         max_deferred_waiting: int = MAX_WAITING,
+        max_handler_threads: int = MAX_THREADS,
+        max_stream_threads: int = MAX_THREADS,
+        max_deferred_threads: int = MAX_THREADS,
         closing_limit: float = 5.0,
         stream_deadline: float = 10.0,
         send_timeout: float | None = 60.0,
@@ -142,6 +153,11 @@ class Engine:
         self._deferred_deadline: Final = check_seconds("deferred_deadline", deferred_deadline)
         self._max_deferred: Final = max_deferred
         self._max_deferred_waiting: Final = max_deferred_waiting
+        self._threads: Final = (
+            check_count("max_handler_threads", max_handler_threads),
+            check_count("max_stream_threads", max_stream_threads),
+            check_count("max_deferred_threads", max_deferred_threads),
+        )
         self._closing_limit: Final = check_seconds("closing_limit", closing_limit)
         self._stream_deadline: Final = check_seconds("stream_deadline", stream_deadline)
         self.send_timeout: Final = check_timeout("send_timeout", send_timeout)
@@ -202,13 +218,25 @@ class Engine:
     def respond(self, request: Request[object], draft: Draft) -> Awaitable[None]:
         """Run hooks and handler. What is raised is for `abandon`; then it passes on."""
         request.app = self.app
-        return respond(self.app.registry, request, draft, self._runtime, handle_in_thread)
+        return respond(self.app.registry, request, draft, self._runtime, self._handle_in_thread)
 
     async def _respond_within(self, seconds: float, request: Request[object], draft: Draft) -> None:
+        request.app = self.app
         with anyio.move_on_after(seconds) as scope:
-            await self.respond(request, draft)
+            await respond(self.app.registry, request, draft, self._runtime, partial(self._handle_untimed, scope))
         if scope.cancelled_caught:
             await time_out(self.app.registry, request, draft, self._runtime, seconds)
+
+    async def _handle_in_thread(self, handling: Callable[[], object]) -> object:
+        return await Work(self._here().handlers, handling, f"handler {callable_name(handling)}").run()
+
+    async def _handle_untimed(self, scope: anyio.CancelScope, handling: Callable[[], object]) -> object:
+        """As `_handle_in_thread`, to its end: it can't be cancelled, and the response is in its hands."""
+        deadline, scope.deadline = scope.deadline, math.inf
+        try:
+            return await self._handle_in_thread(handling)
+        finally:
+            scope.deadline = deadline
 
     async def abandon(self, request: Request[object], draft: Draft, error: BaseException) -> None:
         """End a response whose request `error` has ended: nothing goes out, and what it holds is closed.
@@ -236,10 +264,11 @@ class Engine:
 
     def send(self, request: Request[object], draft: Draft, wire: Wire, peer: Peer) -> Awaitable[None]:
         """Send a response through a machine: files and streams, and whatever takes a decision."""
-        machine = Machine(Response(draft), request, self._runtime, Stream)
+        loop = self._here()
+        machine = Machine(Response(draft), request, self._runtime, loop.adopt)
         observers = self.app.observers
         tell = partial(observers.tell, request, runtime=self._runtime) if observers.any else None
-        driver = Driver(machine, wire, peer, self._here().streams, tell)
+        driver = Driver(machine, wire, peer, loop.streams, tell)
         return self._drive(driver) if on_asyncio() else self._drive_on_trio(driver)
 
     async def live(
@@ -269,7 +298,9 @@ class Engine:
                 stack.enter_context(manager)  # it may block: the startup is nobody's turn but its own
             failure: Exception | None = None
             async with anyio.create_task_group() as group:
-                loop.runner = TaskGroupRunner(group, self.report, self._max_deferred, self._max_deferred_waiting)
+                loop.runner = TaskGroupRunner(
+                    group, self.report, loop.deferred, self._max_deferred, self._max_deferred_waiting
+                )
                 group.start_soon(streams.wait_until_told)
                 try:
                     with heard_first(soon(streams.tell)) if signals else nullcontext():
@@ -312,7 +343,7 @@ class Engine:
         return loop
 
     def _new_loop(self, hear: bool) -> _Loop:
-        return _Loop(OpenStreams(self._stream_deadline, self._closing_limit, hear), self.send_timeout)
+        return _Loop(OpenStreams(self._stream_deadline, self._closing_limit, hear), self.send_timeout, self._threads)
 
     async def _drive(self, driver: Driver) -> None:
         # There is one of this as long as a stream is open: the fewer such frames and the smaller, the better.
@@ -340,7 +371,7 @@ class Engine:
             if runner is not None:
                 hand_over(calls, self.app, runner, self.report)
             else:
-                await run_calls(calls, self.app, self.report)
+                await run_calls(calls, self.app, self.report, self._here().deferred)
 
 
 def running_loop() -> object:

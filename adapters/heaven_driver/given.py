@@ -8,7 +8,7 @@ from typing import TypeAlias, TypeGuard
 
 from heaven_core import App
 
-__all__ = ["LifespanManager", "check_app", "check_flag", "check_seconds", "check_timeout", "lifespan_of"]
+__all__ = ["LifespanManager", "check_app", "check_count", "check_flag", "check_seconds", "check_timeout", "lifespan_of"]
 
 LifespanManager: TypeAlias = AbstractAsyncContextManager[object] | AbstractContextManager[object]
 
@@ -25,6 +25,15 @@ def check_flag(name: str, value: object) -> bool:
     """True or False. Raises `TypeError`."""
     if not isinstance(value, bool):
         raise TypeError(f"{name}= must be True or False, not {value!r}")
+    return value
+
+
+def check_count(name: str, value: object) -> int:
+    """A whole number, 1 or more. Raises `TypeError` and `ValueError`."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"{name}= must be a whole number, not {type(value).__name__}: {value!r}")
+    if value < 1:
+        raise ValueError(f"{name}= must be 1 or more, not {value}")
     return value
 
 

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextvars import Context, copy_context
 from typing import Final, final
 
 import anyio
-import anyio.to_thread
-from anyio import CapacityLimiter
 
+from heaven_core._callable_name import callable_name
 from heaven_core.protocol.frozen_event import as_it_is
 from heaven_io.detached import Job, begin
-from heaven_io.in_threads import STEPS, run_in
 from heaven_io.steps import FAST, Steps
 from heaven_io.threads import Threads
+from heaven_io.worker_threads import Work, WorkerThreads, run_in_daemon
 
 __all__ = ["BatchedIterator"]
 
@@ -23,14 +21,14 @@ __all__ = ["BatchedIterator"]
 class BatchedIterator:
     """The items of `iterable`, one at a time, without ever blocking the event loop.
 
-    A list or tuple is iterated in place. Anything else is iterated in worker threads that such iterables share, by
-    `Steps`; an item that is ready waits for `FAST` seconds at most while the thread is in a slow step. With
-    `own_thread` all of its steps and its closing run in one thread, which nobody else has.
+    A list or tuple is iterated in place. Anything else is iterated in `threads`, by `Steps`; an item that is ready
+    waits for `FAST` seconds at most while the thread is in a slow step. With `own_thread` all of its steps and its
+    closing run in one thread, which nobody else has.
     """
 
-    __slots__ = ("_closing", "_context", "_filling", "_in_place", "_own", "_steps")
+    __slots__ = ("_closing", "_filling", "_in_place", "_own", "_steps", "_threads", "_work")
 
-    def __init__(self, iterable: Iterable[object], *, own_thread: bool = False) -> None:
+    def __init__(self, iterable: Iterable[object], threads: WorkerThreads, *, own_thread: bool = False) -> None:
         # Exactly these: a subclass may have an __iter__ of its own, which may block.
         kind: object = type(iterable)
         in_place = kind is list or kind is tuple
@@ -38,9 +36,9 @@ class BatchedIterator:
         self._steps: Final = Steps(() if in_place else iterable)
         self._filling: Job[None] | None = None
         self._closing: Job[None] | None = None
-        # Its thread begins with the first step.
         self._own: Final = Threads("heaven-core stream", 1, None) if own_thread and not in_place else None
-        self._context: Context | None = None  # of the steps there
+        self._threads: Final = threads if self._own is None else WorkerThreads(1, self._own)
+        self._work: Work[None] | None = None  # the steps that are under way
 
     async def next(self, freeze: Callable[[object], object] = as_it_is) -> object:
         """The next item. Cancelling it loses nothing: the item comes next time.
@@ -75,7 +73,7 @@ class BatchedIterator:
     async def aclose(self) -> None:
         """Close the iterator, once, in a thread, when no step of it is running.
 
-        Cancelling it, as a deadline does, gives up the waiting and not the closing.
+        Cancelling it, as a deadline does, gives up the waiting and not the closing; a step that hangs is left behind.
 
         Raises:
             Exception: what the iterator's own `close` raised. If nobody waits any more it is logged.
@@ -95,6 +93,8 @@ class BatchedIterator:
             await self._closing.result()
         except anyio.get_cancelled_exc_class():
             self._closing.abandon(_nothing)
+            if self._work is not None:
+                self._work.leave()
             raise
 
     async def _wait(self) -> None:
@@ -111,28 +111,18 @@ class BatchedIterator:
                 await filling.result()
 
     async def _fill(self) -> None:
-        if self._own is None:
-            await anyio.to_thread.run_sync(self._steps.fill, limiter=STEPS.limiter)
-        else:
-            await self._run_there(self._own, self._steps.fill)
+        work = self._work = Work(self._threads, self._steps.fill, f"a step of {callable_name(self._steps.iterable)}")
+        await work.run()
 
     async def _close(self) -> None:
         if self._filling is not None:
             await self._filling.result()
-        if self._own is None:
-            # A limiter of its own: closing must not wait until some other stream's slow step makes room.
-            await anyio.to_thread.run_sync(self._steps.close, limiter=CapacityLimiter(1))
-            return
         try:
-            await self._run_there(self._own, self._steps.close)
+            # Whatever the limit is: closing must not wait until some other stream's slow step makes room.
+            await run_in_daemon(self._steps.close, self._own)
         finally:
-            self._own.shutdown(wait=False)
-
-    async def _run_there(self, own: Threads, work: Callable[[], None]) -> None:
-        if self._context is None:
-            # A copy of this one, in which no event loop is said to run: anyio knows how to make that.
-            self._context = await anyio.to_thread.run_sync(copy_context, limiter=CapacityLimiter(1))
-        await run_in(own, self._context.run, work)
+            if self._own is not None:
+                self._own.shutdown(wait=False)
 
 
 async def _nothing(_: None) -> None:

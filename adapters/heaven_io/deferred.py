@@ -5,16 +5,16 @@ from __future__ import annotations
 import inspect
 from collections import deque
 from collections.abc import Awaitable, Iterable, Sequence
+from functools import partial
 from typing import Final, final
 
 import anyio
-import anyio.to_thread
 from anyio.abc import TaskGroup
 
 from heaven_core.protocol.events import DeferredCall
 from heaven_io.cancelling import is_own_cancellation
-from heaven_io.in_threads import DEFERRED
 from heaven_io.reporting import Report, log_all_lost
+from heaven_io.worker_threads import Work, WorkerThreads
 
 __all__ = ["MAX_RUNNING", "MAX_WAITING", "TaskGroupRunner", "run_calls"]
 
@@ -23,8 +23,8 @@ MAX_RUNNING: Final = 100
 MAX_WAITING: Final = 10_000
 
 
-async def run_calls(calls: Iterable[DeferredCall], app: object, report: Report) -> None:
-    """Run `calls` one after the other: an `async def` here, any other function in a worker thread.
+async def run_calls(calls: Iterable[DeferredCall], app: object, report: Report, threads: WorkerThreads) -> None:
+    """Run `calls` one after the other: an `async def` here, any other function in one of `threads`.
 
     What a sync function returns is awaited if it can be. A call that raises is reported and the next one runs;
     only a cancellation of this task and `KeyboardInterrupt` end it: then what has not run, or not to its
@@ -33,7 +33,7 @@ async def run_calls(calls: Iterable[DeferredCall], app: object, report: Report) 
     pending = deque(calls)
     try:
         while pending:
-            await _run_call(pending[0], app, report)
+            await _run_call(pending[0], app, report, threads)
             pending.popleft()
     finally:
         log_all_lost(pending, "its task was cancelled")
@@ -41,22 +41,27 @@ async def run_calls(calls: Iterable[DeferredCall], app: object, report: Report) 
 
 @final
 class TaskGroupRunner:
-    """Runs deferred calls in tasks of `group`, and sees to them when the process is about to end.
+    """Runs deferred calls in tasks of `group` and in `threads`, and sees to them when the process is about to end.
 
     Those of `max_running` responses at a time; of `max_waiting` more they wait for their turn, in order, and of the
     next they are refused and logged by name, for a queue that grows without end would take the process with it.
     """
 
     __slots__ = (
-        "_drained", "_group", "_idle", "_max_running", "_max_waiting", "_report", "_running",
-        "_waiting",
+        "_drained", "_group", "_idle", "_max_running", "_max_waiting", "_report", "_running", "_threads", "_waiting",
     )  # fmt: skip
 
     def __init__(
-        self, group: TaskGroup, report: Report, max_running: int = MAX_RUNNING, max_waiting: int = MAX_WAITING
+        self,
+        group: TaskGroup,
+        report: Report,
+        threads: WorkerThreads,
+        max_running: int = MAX_RUNNING,
+        max_waiting: int = MAX_WAITING,
     ) -> None:
         self._group: Final = group
         self._report: Final = report
+        self._threads: Final = threads
         self._max_running: Final = max_running
         self._max_waiting: Final = max_waiting
         # What is pending, and the scope to cancel it by.
@@ -105,7 +110,7 @@ class TaskGroupRunner:
         try:
             with scope:
                 while pending:
-                    await _run_call(pending[0], app, self._report)
+                    await _run_call(pending[0], app, self._report, self._threads)
                     if pending:  # not drained meanwhile
                         pending.popleft()
         finally:
@@ -117,15 +122,12 @@ class TaskGroupRunner:
                 self._idle.set()
 
 
-async def _run_call(call: DeferredCall, app: object, report: Report) -> None:
+async def _run_call(call: DeferredCall, app: object, report: Report, threads: WorkerThreads) -> None:
     try:
         if inspect.iscoroutinefunction(call.func):
             result = call.run(app)
         else:
-            # In a tuple, since trio refuses a thread that returns a coroutine.
-            (result,) = await anyio.to_thread.run_sync(
-                lambda: (call.run(app),), abandon_on_cancel=True, limiter=DEFERRED.limiter
-            )
+            result = await Work(threads, partial(call.run, app)).run()
         if isinstance(result, Awaitable):
             await result
     except KeyboardInterrupt:

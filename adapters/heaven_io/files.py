@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Final, Protocol, final
 
 import aiofiles
 import anyio
-from aiofiles.threadpool.binary import AsyncFileIO
 from anyio.lowlevel import checkpoint
 
 from heaven_core.protocol.needs import FileInfo
@@ -93,25 +92,26 @@ async def _open_on_asyncio(opening: Callable[[], OpenedFile]) -> ReadableFile | 
         file = await aiofiles.open("file", "rb", buffering=0, opener=opener, executor=FILES)
     except OSError as error:
         return error
-    return _AsyncioFile(file, opened[0])
+    return _File(opened[0], file.close)
 
 
 async def _open_in_thread(opening: Callable[[], OpenedFile]) -> ReadableFile | OSError:
     try:
-        return _ThreadFile(await work_on_file(opening))
+        opened = await work_on_file(opening)
     except OSError as error:
         return error
+    return _File(opened, lambda: work_on_file(os.close, opened.fd))
 
 
 @final
-class _AsyncioFile:
-    __slots__ = ("_closed", "_file", "_lock", "_window", "fd", "info")
+class _File:
+    __slots__ = ("_close_file", "_closed", "_lock", "_window", "fd", "info")
 
-    def __init__(self, file: AsyncFileIO, opened: OpenedFile) -> None:
-        self._file: Final = file
+    def __init__(self, opened: OpenedFile, close: Callable[[], Awaitable[None]]) -> None:
+        self._close_file: Final = close
         # Reads and the closing are jobs, which outlive their owner: this keeps a descriptor from being closed, and
         # its number from being given to another file, under a read that a cancelled owner has left behind.
-        self._lock: Final = asyncio.Lock()
+        self._lock: Final = anyio.Lock(fast_acquire=True)
         self._closed = False
         self._window: Final = Window(opened.fd)
         self.fd: Final[int] = opened.fd
@@ -137,30 +137,4 @@ class _AsyncioFile:
 
     async def _close(self) -> None:
         async with self._lock:
-            await self._file.close()
-
-
-@final
-class _ThreadFile:
-    __slots__ = ("_closed", "_window", "fd", "info")
-
-    def __init__(self, opened: OpenedFile) -> None:
-        self._closed = False
-        self._window: Final = Window(opened.fd)
-        self.fd: Final[int] = opened.fd
-        self.info: Final = opened.info
-
-    async def read_at(self, offset: int, count: int) -> bytes:
-        data = self._window.read(offset, count)
-        if data is not None:
-            await checkpoint()
-            return data
-        # On trio a cancelled owner still waits for its thread, so no read is left behind.
-        return await work_on_file(os.pread, self.fd, count, offset)
-
-    async def close(self) -> None:
-        if not self._closed:
-            self._closed = True
-            self._window.close()
-            with anyio.CancelScope(shield=True):
-                await work_on_file(os.close, self.fd)
+            await self._close_file()

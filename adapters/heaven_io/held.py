@@ -8,7 +8,7 @@ from functools import partial
 from io import BytesIO
 from typing import Final, final
 
-from anyio import CancelScope, get_cancelled_exc_class
+from anyio import get_cancelled_exc_class, move_on_after
 from anyio.lowlevel import checkpoint
 
 from heaven_core.protocol.needs import BinaryFile, FileInfo
@@ -19,6 +19,9 @@ from heaven_io.in_threads import work_on_file
 from heaven_io.opening import OpenedFile
 
 __all__ = ["use_async"]
+
+# Seconds for which a cancelled request waits for a thread that asks a file for its size.
+_MEASURING_LIMIT: Final = 5.0
 
 
 async def use_async(file: BinaryFile) -> ReadableFile:
@@ -41,7 +44,7 @@ async def use_async(file: BinaryFile) -> ReadableFile:
     try:
         return _ThreadedFile(await measuring.result())
     except get_cancelled_exc_class():
-        with CancelScope(shield=True), suppress(Exception):
+        with move_on_after(_MEASURING_LIMIT, shield=True), suppress(Exception):
             await measuring.result()  # or it would be closed under the thread that is seeking in it
         raise
 

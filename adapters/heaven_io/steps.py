@@ -44,19 +44,19 @@ class Steps:
         "_clock",
         "_closed",
         "_context",
-        "_iterable",
         "_iterator",
         "ended",
         "enough",
         "error",
         "freeze",
+        "iterable",
         "items",
         "limit",
     )
 
     def __init__(self, iterable: Iterable[object], clock: Callable[[], float] = time.monotonic) -> None:
         self._clock: Final = clock
-        self._iterable: Final = iterable
+        self.iterable: Final = iterable
         self._iterator: Iterator[object] | None = None
         self._context: Context | None = None
         self._closed = False
@@ -99,14 +99,14 @@ class Steps:
         self._context.run(work)
 
     def _fill(self) -> None:
-        if self.ended:
+        if self.ended or self.enough:
             return
         size = taken = 0
         began = self._clock()
         try:
             iterator = self._iterator
             if iterator is None:
-                iterator = self._iterator = iter(self._iterable)
+                iterator = self._iterator = iter(self.iterable)
             while True:
                 item = next(iterator)
                 # What the next step does to a buffer or a dict must not change what goes out.
@@ -130,7 +130,7 @@ class Steps:
             self.ended = True
 
     def _closables(self) -> tuple[object, ...]:
-        iterator, iterable = self._iterator, self._iterable
+        iterator, iterable = self._iterator, self.iterable
         return (iterable,) if iterator is None or iterator is iterable else (iterator, iterable)
 
     def _close(self) -> None:

@@ -22,6 +22,7 @@ from heaven_driver.engine import Engine, on_asyncio, running_loop
 from heaven_driver.given import check_app
 from heaven_driver.timers import timers_here
 from heaven_io.deferred import MAX_RUNNING, MAX_WAITING
+from heaven_io.worker_threads import MAX_THREADS
 from heaven_socket.accepting import AsyncioTasks, Home, SocketAddress, TrioTasks, accept
 from heaven_socket.asyncio_transport import AsyncioTransport
 from heaven_socket.forwarded import Address, Proxies
@@ -52,7 +53,8 @@ class SocketAdapter:
       machine acknowledges, `None` for ever; then the connection is reset, and the response's outcome `disconnected`;
     - `response_deadline`: seconds that responses get at the shutdown; what has not ended by then is broken off, and
       gets `closing_limit` more to close. Streams of events end at once, since they have no end of their own;
-    - `deferred_deadline`, `max_deferred`, `max_deferred_waiting`, `closing_limit`: see `Engine`.
+    - `deferred_deadline`, `max_deferred`, `max_deferred_waiting`, `max_handler_threads`, `max_stream_threads`,
+      `max_deferred_threads`, `closing_limit`: see `Engine`.
 
     Raises `ValueError` for what can be none of these.
     """
@@ -82,6 +84,9 @@ class SocketAdapter:
         deferred_deadline: float = 10.0,
         max_deferred: int = MAX_RUNNING,
         max_deferred_waiting: int = MAX_WAITING,
+        max_handler_threads: int = MAX_THREADS,
+        max_stream_threads: int = MAX_THREADS,
+        max_deferred_threads: int = MAX_THREADS,
         closing_limit: float = 5.0,
     ) -> None:
         check_app(app, "SocketAdapter")
@@ -101,6 +106,9 @@ class SocketAdapter:
             deferred_deadline=deferred_deadline,
             max_deferred=max_deferred,
             max_deferred_waiting=max_deferred_waiting,
+            max_handler_threads=max_handler_threads,
+            max_stream_threads=max_stream_threads,
+            max_deferred_threads=max_deferred_threads,
             closing_limit=closing_limit,
             stream_deadline=response_deadline,
             send_timeout=send_timeout,

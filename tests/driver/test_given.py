@@ -33,6 +33,14 @@ def test_seconds_are_a_number_0_or_more(name: str, value: object) -> None:
 
 
 @ADAPTERS
+@pytest.mark.parametrize("name", ["max_handler_threads", "max_stream_threads", "max_deferred_threads"])
+@pytest.mark.parametrize("value", ["1", None, True, 0, -1, 1.5])
+def test_a_number_of_threads_is_1_or_more(adapter: Callable[..., object], name: str, value: object) -> None:
+    with pytest.raises((TypeError, ValueError), match=f"{name}= must be "):
+        loose(adapter)(App(), **{name: value})
+
+
+@ADAPTERS
 @pytest.mark.parametrize("value", ["1", True, 0, -1, float("nan")])
 def test_a_timeout_is_a_number_more_than_0_or_none(adapter: Callable[..., object], value: object) -> None:
     with pytest.raises((TypeError, ValueError), match="send_timeout= must be "):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -126,3 +127,29 @@ async def test_a_handler_in_time_and_a_long_stream_are_left_alone(witness: Witne
     witness.app.GET("/own", handler)
     call = await run(witness.app)
     assert (call.answer.body, call.answer.whole) == (b"012", True)
+
+
+async def test_what_runs_in_a_thread_has_all_the_time_it_takes() -> None:
+    app = App()
+
+    def handler(req: Request, res: Response, ctx: Context) -> None:
+        time.sleep(2 * SHORT)
+        res.body = "late"
+
+    app.GET("/own", handler, thread=True)
+    call = await run(app)
+    assert (call.answer.status, call.answer.body) == (200, b"late")
+
+
+async def test_what_comes_after_it_does_not() -> None:
+    app = App(on_error=lambda error, where: None)
+
+    def handler(req: Request, res: Response, ctx: Context) -> None:
+        time.sleep(2 * SHORT)
+
+    async def after(req: Request, res: Response, ctx: Context) -> None:
+        await anyio.sleep_forever()
+
+    app.GET("/own", handler, thread=True)
+    app.after("*", after)
+    assert (await run(app)).answer.status == 503

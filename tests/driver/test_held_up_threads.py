@@ -17,6 +17,7 @@ import pytest
 from heaven_core import App, Context, Request, Response
 from heaven_core._typing import override
 from heaven_driver.engine import Engine, on_asyncio
+from heaven_io.worker_threads import MAX_THREADS
 from tests.driver.memory import PATIENCE, Call
 
 pytestmark = pytest.mark.anyio
@@ -29,11 +30,17 @@ MANY: Final = 60
 class Slow:
     """Everything that can hold a thread up, until `go`. `held` counts what does so."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, **limits: int) -> None:
         self.go: Final = threading.Event()
         self.held = 0
         self.app: Final = App()
-        self.engine: Final = Engine(self.app)
+        self.engine: Final = Engine(
+            self.app,
+            max_handler_threads=limits.get("handlers", MAX_THREADS),
+            max_stream_threads=limits.get("steps", MAX_THREADS),
+            max_deferred_threads=limits.get("deferred", MAX_THREADS),
+            closing_limit=0.1,
+        )
         (directory / "file.txt").write_bytes(b"0123456789")
         self.app.GET("/slow/own", lambda req, res, ctx: res.stream(self._items(), thread="own"))
         self.app.GET("/slow/steps", lambda req, res, ctx: res.stream(self._items()))
@@ -173,3 +180,23 @@ async def test_what_waits_for_a_thread_gets_one(kind: str, slow: Slow) -> None:
         await slow.until_held(1)
         slow.go.set()
     assert [call.answer.status for call in calls] == [200] * MANY
+
+
+@pytest.mark.parametrize("kind", ["handlers", "steps", "deferred"])
+async def test_there_are_as_many_threads_of_a_kind_as_it_was_given(kind: str, tmp_path: Path) -> None:
+    slow = Slow(tmp_path, **{kind: 2})
+    async with slow.calls(kind):
+        assert slow.held == 2
+    assert slow.held == MANY
+
+
+@pytest.mark.parametrize("kind", ["handlers", "steps"])
+async def test_work_that_was_given_up_no_longer_counts(kind: str, tmp_path: Path) -> None:
+    """Its request was cancelled: a thread can't be."""
+    slow = Slow(tmp_path, **{kind: 1})
+    async with anyio.create_task_group() as group:
+        group.start_soon(Call(slow.engine, f"/slow/{kind}").run)
+        await slow.until_held(1)
+        group.cancel_scope.cancel()
+    assert await slow.answer(f"/{kind}") == ANSWERS[kind]
+    slow.go.set()

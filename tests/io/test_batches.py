@@ -15,8 +15,8 @@ import anyio.to_thread
 import pytest
 
 from heaven_io.batches import BatchedIterator
-from heaven_io.in_threads import STEPS
 from heaven_io.steps import BATCH_ITEMS
+from heaven_io.worker_threads import MAX_THREADS, WorkerThreads
 
 pytestmark = pytest.mark.anyio
 
@@ -51,6 +51,10 @@ async def suspended(step: Coroutine[object, object, object]) -> bool:
     return had_a_turn
 
 
+def batched(iterable: Iterable[object], limit: int = MAX_THREADS) -> BatchedIterator:
+    return BatchedIterator(iterable, WorkerThreads(limit))
+
+
 class Gated:
     """A generator whose step number `gate` waits until it is let through; it says when it is there, and closed."""
 
@@ -80,13 +84,13 @@ async def until(event: threading.Event) -> None:
 class TestItems:
     @pytest.mark.parametrize("count", [0, 1, 2, 15, 16, 17, 100])
     async def test_all_items_come_in_order(self, count: int) -> None:
-        iterator = BatchedIterator(iter(range(count)))
+        iterator = batched(iter(range(count)))
         assert await everything(iterator) == list(range(count))
         assert await everything(iterator) == []
 
     @pytest.mark.parametrize("items", [[1, None, 3], (1, None, 3), [], ()])
     async def test_a_list_or_tuple_gives_its_items_too(self, items: Iterable[object]) -> None:
-        iterator = BatchedIterator(items)
+        iterator = batched(items)
         assert await everything(iterator) == list(items)
         await iterator.aclose()
 
@@ -100,7 +104,7 @@ class TestItems:
                 threads.add(threading.get_ident())
                 yield number
 
-        iterator = BatchedIterator(generate())
+        iterator = batched(generate())
         for _ in range(160):
             step = iterator.next()
             if await suspended(step):
@@ -110,7 +114,7 @@ class TestItems:
 
     async def test_a_source_runs_ahead_by_one_batch_at_most(self) -> None:
         source = Gated(gate=-1, count=200)
-        iterator = BatchedIterator(source.items)
+        iterator = batched(source.items)
         for handed_on in range(1, 101):
             await iterator.next()
             assert source.taken <= handed_on + BATCH_ITEMS
@@ -118,7 +122,7 @@ class TestItems:
 
     async def test_a_blocking_step_does_not_block_the_loop(self) -> None:
         source = Gated(gate=0)
-        iterator = BatchedIterator(source.items)
+        iterator = batched(source.items)
         async with anyio.create_task_group() as group:
             group.start_soon(everything, iterator)
             await until(source.reached)
@@ -127,7 +131,7 @@ class TestItems:
 
     async def test_an_item_that_is_ready_does_not_wait_for_a_slow_step_after_it(self) -> None:
         source = Gated(gate=6)
-        iterator = BatchedIterator(source.items)
+        iterator = batched(source.items)
         assert [await iterator.next() for _ in range(6)] == [0, 1, 2, 3, 4, 5]
         await until(source.reached)
         source.open.set()
@@ -138,7 +142,7 @@ class TestItems:
             yield VARIABLE.get()
 
         token = VARIABLE.set("request")
-        iterator = BatchedIterator(generate())
+        iterator = batched(generate())
         assert await iterator.next() == "request"
         VARIABLE.reset(token)
 
@@ -151,7 +155,7 @@ class TestItems:
             for _ in range(5):
                 yield anyio.from_thread.run(answer)
 
-        assert await everything(BatchedIterator(generate())) == ["from the loop"] * 5
+        assert await everything(batched(generate())) == ["from the loop"] * 5
 
 
 class TestErrors:
@@ -160,7 +164,7 @@ class TestErrors:
             yield from range(5)
             raise TimeoutError("the application's own")
 
-        iterator = BatchedIterator(generate())
+        iterator = batched(generate())
         assert [await iterator.next() for _ in range(5)] == [0, 1, 2, 3, 4]
         with pytest.raises(TimeoutError, match="own"):
             await iterator.next()
@@ -172,7 +176,7 @@ class TestErrors:
             yield 1
             raise asyncio.CancelledError
 
-        iterator = BatchedIterator(generate())
+        iterator = batched(generate())
         assert await iterator.next() == 1
         with pytest.raises(RuntimeError, match="raised CancelledError"):
             await iterator.next()
@@ -182,7 +186,7 @@ class TestErrors:
             yield 1
             raise StopAsyncIteration
 
-        iterator = BatchedIterator(generate())
+        iterator = batched(generate())
         assert await iterator.next() == 1
         with pytest.raises(RuntimeError, match="raised StopAsyncIteration"):
             await iterator.next()
@@ -191,7 +195,7 @@ class TestErrors:
 class TestCancellation:
     async def test_a_cancelled_wait_loses_no_item(self) -> None:
         source = Gated(gate=1)
-        iterator = BatchedIterator(source.items)
+        iterator = batched(source.items)
         assert await iterator.next() == 0
         async with anyio.create_task_group() as group:
             group.start_soon(everything, iterator)
@@ -202,7 +206,7 @@ class TestCancellation:
 
     async def test_closing_waits_for_the_running_step(self) -> None:
         source = Gated(gate=3)
-        iterator = BatchedIterator(source.items)
+        iterator = batched(source.items)
         async with anyio.create_task_group() as group:
             group.start_soon(everything, iterator)
             await until(source.reached)
@@ -219,8 +223,9 @@ class TestCancellation:
         source = Gated(gate=3)
         logged = threading.Event()
 
-        def keep(_: logging.LogRecord) -> bool:
-            logged.set()
+        def keep(record: logging.LogRecord) -> bool:
+            if record.exc_info is not None:
+                logged.set()
             return True
 
         caplog.handler.addFilter(keep)
@@ -231,7 +236,7 @@ class TestCancellation:
             finally:
                 raise ValueError("broken closing")
 
-        iterator = BatchedIterator(generate())
+        iterator = batched(generate())
         async with anyio.create_task_group() as group:
             group.start_soon(everything, iterator)
             await until(source.reached)
@@ -254,7 +259,7 @@ class TestCancellation:
             finally:
                 closed.set()
 
-        iterator = BatchedIterator(generate())
+        iterator = batched(generate())
         await iterator.next()
         with anyio.CancelScope() as scope:
             scope.cancel()
@@ -262,25 +267,60 @@ class TestCancellation:
         await until(closed)
 
     async def test_closing_needs_no_thread_that_slow_streams_have_taken(self) -> None:
-        limiter = STEPS.limiter
-        source = Gated(gate=-1)
-        iterator = BatchedIterator(source.items)
+        threads = WorkerThreads(1)
+        source, slow = Gated(gate=-1), Gated(gate=0)
+        iterator = BatchedIterator(source.items, threads)
         await iterator.next()
-        borrowers = [object() for _ in range(int(limiter.available_tokens))]
-        for borrower in borrowers:
-            limiter.acquire_on_behalf_of_nowait(borrower)
-        try:
+        async with anyio.create_task_group() as group:
+            group.start_soon(everything, BatchedIterator(slow.items, threads))
+            await until(slow.reached)
             await iterator.aclose()
-        finally:
-            for borrower in borrowers:
-                limiter.release_on_behalf_of(borrower)
+            slow.open.set()
         assert len(source.closed_in) == 1
+
+    async def test_a_step_that_was_given_up_no_longer_counts(self, caplog: pytest.LogCaptureFixture) -> None:
+        """SPEC 5; it is left behind, which the log says by its name, and closed when it returns after all."""
+        threads = WorkerThreads(1)
+        hangs = Gated(gate=0)
+        iterator = BatchedIterator(hangs.items, threads)
+        async with anyio.create_task_group() as group:
+            group.start_soon(everything, iterator)
+            await until(hangs.reached)
+            group.cancel_scope.cancel()
+        with anyio.move_on_after(0.01) as scope:
+            await iterator.aclose()
+        assert scope.cancelled_caught
+        with anyio.fail_after(20):
+            assert await everything(BatchedIterator(iter([1, 2]), threads)) == [1, 2]
+        assert caplog.messages == [
+            "a step of Gated._generate has not returned, and the thread that it hangs in is left behind"
+        ]
+        hangs.open.set()
+        with anyio.fail_after(20):
+            while not hangs.closed_in:
+                await anyio.sleep(0.001)
+
+    async def test_a_step_that_has_no_thread_when_its_owner_leaves_is_not_taken(self) -> None:
+        threads = WorkerThreads(1)
+        slow, waiting = Gated(gate=0), Gated(gate=-1)
+        iterator = BatchedIterator(waiting.items, threads)
+        async with anyio.create_task_group() as group:
+            group.start_soon(everything, BatchedIterator(slow.items, threads))
+            await until(slow.reached)
+            with anyio.move_on_after(0.01):
+                await iterator.next()
+            with anyio.move_on_after(0.01):
+                await iterator.aclose()
+            slow.open.set()
+        with anyio.fail_after(20):
+            await iterator.aclose()
+        assert not waiting.reached.is_set()
 
 
 class TestClosing:
     async def test_a_generator_is_closed_once_in_a_thread(self) -> None:
         source = Gated(gate=-1)
-        iterator = BatchedIterator(source.items)
+        iterator = batched(source.items)
         await iterator.next()
         await iterator.next()
         async with anyio.create_task_group() as group:
@@ -292,14 +332,14 @@ class TestClosing:
 
     async def test_no_item_comes_after_the_closing(self) -> None:
         for iterable in ([1, 2, 3], Gated(gate=-1).items):
-            iterator = BatchedIterator(iterable)
+            iterator = batched(iterable)
             await iterator.next()
             await iterator.aclose()
             assert await everything(iterator) == []
 
     async def test_closing_a_generator_that_never_ran_runs_nothing(self) -> None:
         source = Gated(gate=-1)
-        await BatchedIterator(source.items).aclose()
+        await batched(source.items).aclose()
         assert (list(source.items), source.closed_in) == ([], [])
 
     async def test_an_error_of_the_closing_is_raised(self) -> None:
@@ -310,7 +350,7 @@ class TestClosing:
             finally:
                 raise ValueError("broken")
 
-        iterator = BatchedIterator(generate())
+        iterator = batched(generate())
         await iterator.next()
         with pytest.raises(ValueError, match="broken"):
             await iterator.aclose()
@@ -318,7 +358,7 @@ class TestClosing:
 
 @pytest.mark.parametrize("items", [[1, 2], (1, 2)])
 def test_a_list_or_tuple_is_iterated_in_place_without_an_event_loop(items: Iterable[object]) -> None:
-    iterator = BatchedIterator(items)
+    iterator = batched(items)
     for expected in (1, 2):
         with pytest.raises(StopIteration) as ended:
             iterator.next().send(None)
@@ -337,7 +377,7 @@ class TestNativeCancellation:
     def test_a_cancelled_wait_loses_no_item(self) -> None:
         async def test() -> None:
             source = Gated(gate=1)
-            iterator = BatchedIterator(source.items)
+            iterator = batched(source.items)
             assert await iterator.next() == 0
             for _ in range(3):
                 task = asyncio.create_task(everything(iterator))
@@ -353,7 +393,7 @@ class TestNativeCancellation:
     def test_closing_waits_for_the_running_step(self) -> None:
         async def test() -> None:
             source = Gated(gate=3)
-            iterator = BatchedIterator(source.items)
+            iterator = batched(source.items)
             task = asyncio.create_task(everything(iterator))
             await until(source.reached)
             task.cancel()
@@ -370,7 +410,7 @@ class TestNativeCancellation:
     def test_a_cancelled_closing_goes_on(self) -> None:
         async def test() -> None:
             source = Gated(gate=3)
-            iterator = BatchedIterator(source.items)
+            iterator = batched(source.items)
             waiting = asyncio.create_task(everything(iterator))
             await until(source.reached)
             closing = asyncio.create_task(iterator.aclose())

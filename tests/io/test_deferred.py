@@ -14,12 +14,16 @@ import pytest
 from heaven_core import App
 from heaven_core.protocol.events import DeferredCall
 from heaven_io.deferred import TaskGroupRunner, run_calls
-from heaven_io.in_threads import HANDLERS
 from heaven_io.reporting import hand_over
+from heaven_io.worker_threads import MAX_THREADS, WorkerThreads
 
 pytestmark = pytest.mark.anyio
 
 Func = Callable[[App], object]
+
+
+def threads() -> WorkerThreads:
+    return WorkerThreads(MAX_THREADS)
 
 
 def calls(*funcs: Func) -> list[DeferredCall]:
@@ -71,14 +75,16 @@ def fail_in_a_thread(app: App) -> None:
 class TestRunning:
     async def test_in_order_of_registration_with_the_app(self) -> None:
         log, app, reports = Log(), App(), Reports()
-        await run_calls(calls(log.sync("1"), log.coroutine("2"), log.sync("3"), log.coroutine("4")), app, reports)
+        await run_calls(
+            calls(log.sync("1"), log.coroutine("2"), log.sync("3"), log.coroutine("4")), app, reports, threads()
+        )
         assert log.names == ["1", "2", "3", "4"]
         assert log.apps == {app}
         assert reports.got == []
 
     async def test_a_def_has_a_worker_thread_and_an_async_def_the_loop(self) -> None:
         log = Log()
-        await run_calls(calls(log.sync("sync"), log.coroutine("async")), App(), Reports())
+        await run_calls(calls(log.sync("sync"), log.coroutine("async")), App(), Reports(), threads())
         assert log.threads["async"] == threading.get_ident() != log.threads["sync"]
 
     async def test_an_awaitable_that_a_def_returns_is_awaited(self) -> None:
@@ -88,7 +94,7 @@ class TestRunning:
         def call(app: App) -> object:
             return body(app)
 
-        await run_calls(calls(call), App(), Reports())
+        await run_calls(calls(call), App(), Reports(), threads())
         assert log.threads == {"returned": threading.get_ident()}
 
     async def test_any_callable_will_do(self) -> None:
@@ -112,6 +118,7 @@ class TestRunning:
             calls(Sync(), Sync().method, Async(), Async().method, functools.partial(Async().method, more="!")),
             App(),
             Reports(),
+            threads(),
         )
         assert log.names == ["object", "method", "async object", "async method", "async method!"]
 
@@ -119,7 +126,7 @@ class TestRunning:
 class TestErrors:
     async def test_a_call_that_raises_is_reported_by_name_and_the_next_still_runs(self) -> None:
         log, reports = Log(), Reports()
-        await run_calls(calls(fail, log.sync("1"), fail_in_a_thread, log.coroutine("2")), App(), reports)
+        await run_calls(calls(fail, log.sync("1"), fail_in_a_thread, log.coroutine("2")), App(), reports, threads())
         assert log.names == ["1", "2"]
         assert [(str(error), where) for error, where in reports.got] == [
             ("broken", "deferred call fail"),
@@ -132,7 +139,7 @@ class TestErrors:
                 await anyio.sleep_forever()
 
         log, reports = Log(), Reports()
-        await run_calls(calls(too_slow, log.sync("next")), App(), reports)
+        await run_calls(calls(too_slow, log.sync("next")), App(), reports, threads())
         assert [type(error) for error, _ in reports.got] == [TimeoutError]
         assert log.names == ["next"]
 
@@ -144,7 +151,7 @@ class TestErrors:
             raise Odd
 
         log, reports = Log(), Reports()
-        await run_calls(calls(odd, log.sync("next")), App(), reports)
+        await run_calls(calls(odd, log.sync("next")), App(), reports, threads())
         assert [type(error) for error, _ in reports.got] == [Odd]
         assert log.names == ["next"]
 
@@ -154,7 +161,7 @@ class TestErrors:
 
         log, reports = Log(), Reports()
         with pytest.raises(KeyboardInterrupt):
-            await run_calls(calls(leave, log.sync("next")), App(), reports)
+            await run_calls(calls(leave, log.sync("next")), App(), reports, threads())
         assert (log.names, reports.got) == ([], [])
 
     @pytest.mark.parametrize("asynchronous", [False, True])
@@ -168,7 +175,7 @@ class TestErrors:
             raise SystemExit(3)
 
         log, reports = Log(), Reports()
-        await run_calls(calls(leave_async if asynchronous else leave, log.sync("next")), App(), reports)
+        await run_calls(calls(leave_async if asynchronous else leave, log.sync("next")), App(), reports, threads())
         assert [type(error) for error, _ in reports.got] == [SystemExit]
         assert log.names == ["next"]
 
@@ -182,7 +189,7 @@ class TestErrors:
             await anyio.sleep_forever()
 
         async with anyio.create_task_group() as group:
-            group.start_soon(run_calls, calls(forever, log.sync("next")), App(), reports)
+            group.start_soon(run_calls, calls(forever, log.sync("next")), App(), reports, threads())
             await anyio.wait_all_tasks_blocked()
             group.cancel_scope.cancel()
         assert (log.names, reports.got) == (["forever"], [])
@@ -202,7 +209,7 @@ def test_a_cancellation_of_something_that_a_call_waited_for_is_its_error() -> No
 
     async def test() -> None:
         async with anyio.create_task_group() as group:
-            group.start_soon(run_calls, calls(waits_for_a_cancelled_task, log.sync("next")), App(), reports)
+            group.start_soon(run_calls, calls(waits_for_a_cancelled_task, log.sync("next")), App(), reports, threads())
 
     asyncio.run(test())
     assert [type(error) for error, _ in reports.got] == [asyncio.CancelledError]
@@ -216,7 +223,7 @@ def test_a_native_cancellation_of_the_owner_is_none() -> None:
         await anyio.sleep_forever()
 
     async def test() -> None:
-        task = asyncio.create_task(run_calls(calls(forever, log.sync("next")), App(), reports))
+        task = asyncio.create_task(run_calls(calls(forever, log.sync("next")), App(), reports, threads()))
         await asyncio.sleep(0)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -240,7 +247,7 @@ class TestRunner:
     async def test_starting_waits_for_nothing(self) -> None:
         log, blocking = Log(), Blocking()
         async with anyio.create_task_group() as group:
-            runner = TaskGroupRunner(group, Reports())
+            runner = TaskGroupRunner(group, Reports(), threads())
             runner.start(calls(blocking.wait, log.sync("after")), App())
             runner.start(calls(log.coroutine("other response")), App())
             await anyio.wait_all_tasks_blocked()
@@ -251,7 +258,7 @@ class TestRunner:
     async def test_errors_are_reported(self) -> None:
         reports = Reports()
         async with anyio.create_task_group() as group:
-            runner = TaskGroupRunner(group, reports)
+            runner = TaskGroupRunner(group, reports, threads())
             runner.start(calls(fail), App())
             await runner.drain(10)
         assert [where for _, where in reports.got] == ["deferred call fail"]
@@ -261,7 +268,7 @@ class TestRunner:
     ) -> None:
         log, blocking = Log(), Blocking()
         async with anyio.create_task_group() as group:
-            runner = TaskGroupRunner(group, Reports())
+            runner = TaskGroupRunner(group, Reports(), threads())
 
             async def let_through() -> None:
                 await anyio.wait_all_tasks_blocked()
@@ -276,7 +283,7 @@ class TestRunner:
 
     async def test_draining_nothing_is_done_at_once(self, caplog: pytest.LogCaptureFixture) -> None:
         async with anyio.create_task_group() as group:
-            await TaskGroupRunner(group, Reports()).drain(0)
+            await TaskGroupRunner(group, Reports(), threads()).drain(0)
         assert caplog.records == []
 
     async def test_calls_left_at_the_deadline_are_cancelled_and_logged_by_name(
@@ -294,7 +301,7 @@ class TestRunner:
             log.note("count_visit", app)
 
         async with anyio.create_task_group() as group:
-            runner = TaskGroupRunner(group, Reports())
+            runner = TaskGroupRunner(group, Reports(), threads())
             runner.start(calls(log.coroutine("ran"), send_mail, count_visit), App())
             await runner.drain(0.05)
         assert (log.names, cleaned) == (["ran"], ["send_mail"])
@@ -313,7 +320,7 @@ class TestRunner:
             left.set()
 
         async with anyio.create_task_group() as group:
-            runner = TaskGroupRunner(group, Reports())
+            runner = TaskGroupRunner(group, Reports(), threads())
             runner.start(calls(hang), App())
             assert await anyio.to_thread.run_sync(begun.wait, 10)
             await runner.drain(0.01)
@@ -330,7 +337,7 @@ class TestRunner:
                 await blocking.wait(app)
 
         async with anyio.create_task_group() as group:
-            runner = TaskGroupRunner(group, Reports())
+            runner = TaskGroupRunner(group, Reports(), threads())
             runner.start(calls(stubborn), App())
             await runner.drain(0.01)
             blocking.open.set()
@@ -338,7 +345,7 @@ class TestRunner:
     async def test_calls_that_come_after_the_drain_are_lost_and_logged(self, caplog: pytest.LogCaptureFixture) -> None:
         log = Log()
         async with anyio.create_task_group() as group:
-            runner = TaskGroupRunner(group, Reports())
+            runner = TaskGroupRunner(group, Reports(), threads())
             await runner.drain(0)
             runner.start(calls(fail, fail_in_a_thread), App())
         assert log.names == []
@@ -350,24 +357,10 @@ class TestRunner:
     async def test_calls_that_a_cancelled_group_takes_along_are_logged(self, caplog: pytest.LogCaptureFixture) -> None:
         blocking = Blocking()
         async with anyio.create_task_group() as group:
-            TaskGroupRunner(group, Reports()).start(calls(blocking.wait, fail), App())
+            TaskGroupRunner(group, Reports(), threads()).start(calls(blocking.wait, fail), App())
             await anyio.wait_all_tasks_blocked()
             group.cancel_scope.cancel()
         assert [message.rpartition(" is lost: ")[2] for message in caplog.messages] == ["its task was cancelled"] * 2
-
-    async def test_slow_calls_leave_the_threads_of_handlers_alone(self) -> None:
-        limiter = HANDLERS.limiter
-        before = limiter.borrowed_tokens
-        seen: list[float] = []
-
-        def look(app: App) -> None:
-            seen.append(limiter.borrowed_tokens)
-
-        async with anyio.create_task_group() as group:
-            runner = TaskGroupRunner(group, Reports())
-            runner.start(calls(look), App())
-            await runner.drain(10)
-        assert seen == [before]
 
 
 def lost(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str]]:
@@ -380,7 +373,7 @@ class TestLimits:
     async def test_only_so_many_run_at_once_and_the_others_wait_in_order(self) -> None:
         log, blocking = Log(), Blocking()
         async with anyio.create_task_group() as group:
-            runner = TaskGroupRunner(group, Reports(), max_running=2, max_waiting=3)
+            runner = TaskGroupRunner(group, Reports(), threads(), max_running=2, max_waiting=3)
             runner.start(calls(blocking.wait), App())
             runner.start(calls(log.coroutine("first")), App())
             for name in ("second", "third"):
@@ -395,7 +388,7 @@ class TestLimits:
     ) -> None:
         log, blocking = Log(), Blocking()
         async with anyio.create_task_group() as group:
-            runner = TaskGroupRunner(group, Reports(), max_running=1, max_waiting=1)
+            runner = TaskGroupRunner(group, Reports(), threads(), max_running=1, max_waiting=1)
             runner.start(calls(blocking.wait), App())
             runner.start(calls(log.coroutine("waits")), App())
             runner.start(calls(fail, fail_in_a_thread), App())
@@ -407,7 +400,7 @@ class TestLimits:
     async def test_draining_waits_for_those_that_wait(self, caplog: pytest.LogCaptureFixture) -> None:
         log = Log()
         async with anyio.create_task_group() as group:
-            runner = TaskGroupRunner(group, Reports(), max_running=1)
+            runner = TaskGroupRunner(group, Reports(), threads(), max_running=1)
             for number in range(5):
                 runner.start(calls(log.coroutine(str(number))), App())
             await runner.drain(10)
@@ -419,7 +412,7 @@ class TestLimits:
     ) -> None:
         blocking = Blocking()
         async with anyio.create_task_group() as group:
-            runner = TaskGroupRunner(group, Reports(), max_running=1)
+            runner = TaskGroupRunner(group, Reports(), threads(), max_running=1)
             runner.start(calls(blocking.wait), App())
             runner.start(calls(fail), App())
             await runner.drain(0.01)
@@ -431,7 +424,7 @@ class TestLimits:
     ) -> None:
         blocking = Blocking()
         async with anyio.create_task_group() as group:
-            runner = TaskGroupRunner(group, Reports(), max_running=1)
+            runner = TaskGroupRunner(group, Reports(), threads(), max_running=1)
             runner.start(calls(blocking.wait), App())
             for _ in range(3):
                 runner.start(calls(blocking.wait), App())

@@ -16,6 +16,7 @@ from heaven_core.message.bodies import AnyIterable, InOneThread, StreamSource
 from heaven_core.message.response import draft_of
 from heaven_core.testing import Client
 from heaven_io.streams import Stream
+from heaven_io.worker_threads import WorkerThreads
 from tests.handlers.kit import app_of, loose
 
 pytestmark = pytest.mark.anyio
@@ -29,7 +30,7 @@ def adopted(source: AnyIterable) -> Stream:
     response.stream(source, thread="own")
     stream = draft_of(response).source
     assert type(stream) is StreamSource
-    return Stream(stream.iterable)
+    return Stream(stream.iterable, WorkerThreads(1))
 
 
 async def everything(stream: Stream) -> list[object]:

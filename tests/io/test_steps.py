@@ -152,14 +152,23 @@ class TestBatches:
         assert all(len(batch) <= BATCH_ITEMS for batch in taken)
 
     def test_the_owner_can_end_a_batch_after_the_running_step(self) -> None:
+        def generate() -> Iterator[int]:
+            for number in range(100):
+                steps.enough = number == 20
+                yield number
+
+        steps = Steps(generate())
+        for _ in range(6):
+            steps.fill()
+        assert list(steps.items) == list(range(21))
+
+    def test_once_the_owner_has_enough_no_batch_begins(self) -> None:
         source = Closable(range(100))
         steps = Steps(source)
-        for _ in range(4):
-            steps.fill()
-        before = source.steps
+        steps.fill()
         steps.enough = True
         steps.fill()
-        assert source.steps == before + 1
+        assert source.steps == 1
 
 
 class TestErrors:

@@ -16,7 +16,7 @@ import pytest
 
 from heaven_core._typing import override
 from heaven_io import threads as threads_module
-from heaven_io.in_threads import HANDLERS, STEPS, run_in
+from heaven_io.in_threads import run_in
 from heaven_io.soon import soon
 from heaven_io.threads import Threads
 
@@ -190,9 +190,12 @@ class TestOnALoop:
                 await anyio.sleep(0)
                 gate.set()
 
-    @pytest.mark.parametrize("anyio_backend", ["trio"])
-    async def test_a_cancelled_one_is_waited_for_on_trio(self, anyio_backend: str, gate: threading.Event) -> None:
-        threads = Threads(NAME, 1)
+    async def test_a_stop_iteration_comes_inside_another_error(self) -> None:
+        """asyncio would let whoever awaits it wait for ever."""
+        with anyio.fail_after(PATIENCE), pytest.raises(RuntimeError, match="raised StopIteration"):
+            await run_in(Threads(NAME, 1), next, iter(()))
+
+    async def test_who_is_cancelled_does_not_wait_for_what_has_begun(self, gate: threading.Event) -> None:
         begun = threading.Event()
         done: list[str] = []
 
@@ -202,25 +205,26 @@ class TestOnALoop:
             done.append("done")
 
         async with anyio.create_task_group() as group:
-            group.start_soon(run_in, threads, work)
+            group.start_soon(run_in, Threads(NAME, 1), work)
             while not begun.is_set():
                 await anyio.sleep(0.001)
             group.cancel_scope.cancel()
-            gate.set()
-        assert done == ["done"]
-
-    @pytest.mark.parametrize("anyio_backend", ["trio"])
-    async def test_one_that_is_cancelled_before_does_not_begin_on_trio(self, anyio_backend: str) -> None:
-        done: list[str] = []
-        with anyio.CancelScope() as scope:
-            scope.cancel()
-            await run_in(Threads(NAME, 1), done.append, "done")
         assert done == []
+        gate.set()
+        until(lambda: done == ["done"])
 
-    async def test_each_kind_has_its_own_limit_in_each_loop(self) -> None:
-        assert HANDLERS.limiter is HANDLERS.limiter
-        assert HANDLERS.limiter is not STEPS.limiter
-        assert HANDLERS.limiter.total_tokens == HANDLERS.limit
+    async def test_what_has_not_begun_by_then_never_does(self, gate: threading.Event) -> None:
+        threads = Threads(NAME, 1)
+        done: list[str] = []
+        first = threads.submit(gate.wait, PATIENCE)
+        async with anyio.create_task_group() as group:
+            group.start_soon(run_in, threads, done.append, "cancelled")
+            await anyio.wait_all_tasks_blocked()
+            group.cancel_scope.cancel()
+        gate.set()
+        first.result(PATIENCE)
+        await run_in(threads, done.append, "last")
+        assert done == ["last"]
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])

@@ -28,7 +28,14 @@ def _load() -> App:
 
 DEADLINE: Final = float(os.environ.get("HEAVEN_TEST_DEADLINE", "10"))
 SEND_TIMEOUT: Final = float(os.environ.get("HEAVEN_TEST_SEND_TIMEOUT", "60"))
-adapter: Final = ASGIAdapter(_load(), deferred_deadline=DEADLINE, stream_deadline=DEADLINE, send_timeout=SEND_TIMEOUT)
+CLOSING_LIMIT: Final = float(os.environ.get("HEAVEN_TEST_CLOSING_LIMIT", "5"))
+adapter: Final = ASGIAdapter(
+    _load(),
+    deferred_deadline=DEADLINE,
+    stream_deadline=DEADLINE,
+    send_timeout=SEND_TIMEOUT,
+    closing_limit=CLOSING_LIMIT,
+)
 
 
 def _mounted_in_starlette(passes_on: bool) -> Starlette:

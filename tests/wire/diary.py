@@ -15,10 +15,17 @@ __all__ = ["Diary"]
 class Diary:
     """What the app of one server writes down."""
 
-    def __init__(self, serve: Serve, lifespan: str = "asynchronous", deadline: str = "10", **settings: str) -> None:
+    def __init__(
+        self,
+        serve: Serve,
+        lifespan: str = "asynchronous",
+        deadline: str = "10",
+        app: str = "lifespans",
+        **settings: str,
+    ) -> None:
         name = f"diary-{uuid4().hex}"
         self.server: Final = serve(
-            "lifespans",
+            app,
             fresh=True,
             HEAVEN_TEST_DIARY=name,
             HEAVEN_TEST_LIFESPAN=lifespan,

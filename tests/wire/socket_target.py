@@ -22,6 +22,7 @@ __all__ = ["main"]
 
 DEADLINE: Final = float(os.environ.get("HEAVEN_TEST_DEADLINE", "10"))
 SEND_TIMEOUT: Final = float(os.environ.get("HEAVEN_TEST_SEND_TIMEOUT", "60"))
+CLOSING_LIMIT: Final = float(os.environ.get("HEAVEN_TEST_CLOSING_LIMIT", "5"))
 
 
 def _load() -> App:
@@ -46,11 +47,18 @@ async def _serve_streams(adapter: SocketAdapter, port: int) -> None:
                 break
         accepting.cancel()
         await adapter.shutdown()
+        group.cancel_scope.cancel()  # what has not ended in its time
 
 
 def main(port: int, backend: str) -> None:
     logging.basicConfig()
-    adapter = SocketAdapter(_load(), deferred_deadline=DEADLINE, response_deadline=DEADLINE, send_timeout=SEND_TIMEOUT)
+    adapter = SocketAdapter(
+        _load(),
+        deferred_deadline=DEADLINE,
+        response_deadline=DEADLINE,
+        send_timeout=SEND_TIMEOUT,
+        closing_limit=CLOSING_LIMIT,
+    )
     if backend == "streams":
         anyio.run(_serve_streams, adapter, port)
     elif backend == "trio":
