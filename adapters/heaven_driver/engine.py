@@ -371,7 +371,7 @@ class Engine:
             if runner is not None:
                 hand_over(calls, self.app, runner, self.report)
             else:
-                await run_calls(calls, self.app, self.report, self._here().deferred)
+                await run_calls(calls, self.app, self.report, self._here().deferred, self._deferred_deadline)
 
 
 def running_loop() -> object:

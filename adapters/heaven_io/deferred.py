@@ -23,17 +23,19 @@ MAX_RUNNING: Final = 100
 MAX_WAITING: Final = 10_000
 
 
-async def run_calls(calls: Iterable[DeferredCall], app: object, report: Report, threads: WorkerThreads) -> None:
+async def run_calls(
+    calls: Iterable[DeferredCall], app: object, report: Report, threads: WorkerThreads, grace: float = 0.0
+) -> None:
     """Run `calls` one after the other: an `async def` here, any other function in one of `threads`.
 
     What a sync function returns is awaited if it can be. A call that raises is reported and the next one runs;
     only a cancellation of this task and `KeyboardInterrupt` end it: then what has not run, or not to its
-    end, is logged as lost, by name.
+    end, is logged as lost, by name. The end of the process waits `grace` seconds for one that is in a thread.
     """
     pending = deque(calls)
     try:
         while pending:
-            await _run_call(pending[0], app, report, threads)
+            await _run_call(pending[0], app, report, threads, grace)
             pending.popleft()
     finally:
         log_all_lost(pending, "its task was cancelled")
@@ -122,12 +124,14 @@ class TaskGroupRunner:
                 self._idle.set()
 
 
-async def _run_call(call: DeferredCall, app: object, report: Report, threads: WorkerThreads) -> None:
+async def _run_call(
+    call: DeferredCall, app: object, report: Report, threads: WorkerThreads, grace: float = 0.0
+) -> None:
     try:
         if inspect.iscoroutinefunction(call.func):
             result = call.run(app)
         else:
-            result = await Work(threads, partial(call.run, app)).run()
+            result = await Work(threads, partial(call.run, app), grace=grace).run()
         if isinstance(result, Awaitable):
             await result
     except KeyboardInterrupt:

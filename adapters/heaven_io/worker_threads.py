@@ -17,6 +17,7 @@ from heaven_io.from_thread import CAN_LEAD_BACK, context_without_loop, leading_b
 from heaven_io.in_threads import run_in
 from heaven_io.reporting import log_error, log_warning
 from heaven_io.threads import Threads
+from heaven_io.unfinished import UNFINISHED
 
 __all__ = ["MAX_THREADS", "Work", "WorkerThreads", "run_in_daemon"]
 
@@ -48,16 +49,21 @@ class WorkerThreads:
 class Work(Generic[R]):
     """A call of the application's that one of `threads` makes. `name` is the log's for it; `None`: others log it.
 
+    `grace` is how many seconds the end of the process waits for it.
+
     A thread can't be stopped. When nobody waits for it any more it is left behind: then it no longer counts among those
     threads, the log says once that the call has not returned, and what it still raises is logged.
     """
 
-    __slots__ = ("_call", "_counts", "_left", "_name", "_running", "_threads")
+    __slots__ = ("_call", "_counts", "_grace", "_left", "_name", "_running", "_threads")
 
-    def __init__(self, threads: WorkerThreads, call: Callable[[], R], name: str | None = None) -> None:
+    def __init__(
+        self, threads: WorkerThreads, call: Callable[[], R], name: str | None = None, grace: float = 0.0
+    ) -> None:
         self._threads: Final = threads
         self._call: Final = call
         self._name: Final = name
+        self._grace: Final = grace
         self._counts = False
         self._running = False
         self._left = False
@@ -66,9 +72,13 @@ class Work(Generic[R]):
         """What the call returns, or raises. Where this is cancelled, the thread is left behind. To be called once."""
         await self._threads.limiter.acquire_on_behalf_of(self)
         self._counts = True
+        if self._grace:
+            UNFINISHED.begin(self, self._grace)
         try:
             return await run_in_daemon(self._do, self._threads.pool)
         except get_cancelled_exc_class():
+            if self._grace:
+                UNFINISHED.end(self)
             self.leave()
             raise
         finally:
@@ -92,6 +102,8 @@ class Work(Generic[R]):
             raise
         finally:
             self._running = False
+            if self._grace:
+                UNFINISHED.end(self)
 
     def _release(self) -> None:
         if self._counts:
