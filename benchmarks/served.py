@@ -17,7 +17,7 @@ from benchmarks.asgi_apps import BARE, OURS, PEERS, contenders, missing
 from benchmarks.client import Connection
 from benchmarks.server import ServerProcess, serve
 
-AIM = 0.85
+AIM = 0.78
 
 
 def turn(server: ServerProcess, connections: list[Connection], requests: int) -> float:

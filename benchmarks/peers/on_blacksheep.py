@@ -8,10 +8,13 @@ from blacksheep import Application, Request, Response
 from blacksheep import json as json_response
 from blacksheep import text as text_response
 from blacksheep.server.routing import Router
+from guardpost import Identity
 
-from benchmarks.asgi_apps import ASGI, DOCUMENT, TEXT, Content, after, before
+from benchmarks.asgi_apps import ASGI, DOCUMENT, FRAME, TEXT, USER, Content
 
 __all__ = ["make"]
+
+_FRAME_LINE = (FRAME[0].encode(), FRAME[1].encode())
 
 
 async def text(request: Request) -> Response:
@@ -23,15 +26,15 @@ async def document(request: Request) -> Response:
 
 
 async def around(request: Request, handler: Callable[[Request], Awaitable[Response]]) -> Response:
-    await before(request, None, None)
+    request.user = Identity({"name": USER})
     response = await handler(request)
-    await after(request, response, None)
+    response.add_header(*_FRAME_LINE)
     return response
 
 
 def make(content: Content, hooks: bool) -> ASGI:
     app = Application(router=Router())
-    app.router.add_get("/hello", text if content == "text" else document)
+    app.router.add_get("/hello", document if content == "json" else text)
     if hooks:
         app.middlewares.append(around)
     return app

@@ -28,7 +28,7 @@ async def document(request: Request) -> JSONResponse:
 def make(content: Content, hooks: bool) -> ASGI:
     # Its hooks are plain ASGI middleware. BaseHTTPMiddleware costs several times as much.
     return Starlette(
-        routes=[Route("/hello", text if content == "text" else document)],
+        routes=[Route("/hello", document if content == "json" else text)],
         middleware=[Middleware(Wrapped)] if hooks else [],
     )
 
