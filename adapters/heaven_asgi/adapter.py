@@ -13,6 +13,8 @@ from heaven_asgi.scope import has_body, request_of
 from heaven_asgi.types import Receive, Scope, Send
 from heaven_asgi.wire import CLOSE, HTTP1, PIECE, ASGIWire
 from heaven_core import App
+from heaven_core.app.dispatch import respond
+from heaven_core.machine.fast_path import render
 from heaven_core.message.draft import Draft
 from heaven_driver.engine import Engine, on_asyncio
 from heaven_driver.given import check_flag
@@ -53,7 +55,7 @@ class ASGIAdapter:
       what stands around the adapter and wants to see it: an error tracker, a test client.
     """
 
-    __slots__ = ("_engine", "_most_by_hand", "_reraise", "_signals", "app")
+    __slots__ = ("_engine", "_in_thread", "_most_by_hand", "_observers", "_reraise", "_signals", "app")
 
     def __init__(  # noqa: PLR0913  # each has a name
         self,
@@ -86,6 +88,8 @@ class ASGIAdapter:
             send_timeout=send_timeout,
             signals=check_flag("signals", signals),
         )
+        self._in_thread: Final = self._engine.handle_in_thread
+        self._observers: Final = app.observers
         self._most_by_hand = _UNKNOWN
         self._signals: Final = signals
         self._reraise: Final = check_flag("reraise", reraise)
@@ -100,18 +104,18 @@ class ASGIAdapter:
         # PERF: `Engine.serve`, but that a whole response takes no wire; see there.
         engine = self._engine
         inbox = Inbox(receive) if has_body(scope) else None
-        request = request_of(scope, inbox)
+        request = request_of(scope, inbox, self.app)
         presence = request.presence = Presence(receive) if inbox is None else inbox
         draft = engine.begin()
         try:
-            await engine.respond(request, draft)
+            await respond(engine.registry, request, draft, engine.runtime, self._in_thread)
             if draft.deferred is not None and await presence.has_left():
                 draft.lose_client()  # deferred work is told the truth; servers are silent about what they can't send
         except BaseException as error:
             presence.end()
             await engine.abandon(request, draft, error)
             raise
-        rendered = engine.render(request, draft)
+        rendered = None if self._observers.any else render(draft, request.method)
         if rendered is None:
             wire = ASGIWire(scope, presence, send, engine.sends())
             try:

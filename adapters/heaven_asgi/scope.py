@@ -7,7 +7,7 @@ from typing import Any, Final
 from heaven_asgi.inbox import Inbox
 from heaven_asgi.types import Scope
 from heaven_asgi.wire import HTTP1
-from heaven_core import BadRequest, Request
+from heaven_core import App, BadRequest, Request
 from heaven_core.http.uri import decode_path, encode_path, split_target
 
 __all__ = ["has_body", "request_of"]
@@ -16,7 +16,7 @@ __all__ = ["has_body", "request_of"]
 _BODY_FIELDS: Final = frozenset({b"content-length", b"transfer-encoding"})
 
 
-def request_of(scope: Scope, inbox: Inbox | None) -> Request[object]:
+def request_of(scope: Scope, inbox: Inbox | None, app: App) -> Request[object]:
     """The request that a handler gets. Its path is what comes after the `root_path` of a mounted app."""
     root_path: str = scope.get("root_path", "")
     path: str = scope["path"]
@@ -28,7 +28,7 @@ def request_of(scope: Scope, inbox: Inbox | None) -> Request[object]:
     # An HTTP scope has the keys of an Origin, and more; cast() would be a call, which takes 100 ns. By position, since
     # keywords take 200 ns (benchmarks/dispatch.py).
     origin: Any = scope
-    return Request(scope["method"], path, scope["query_string"], scope["headers"], inbox, origin)
+    return Request(scope["method"], path, scope["query_string"], scope["headers"], inbox, origin, app)
 
 
 def _without_authority(scope: Scope, root_path: str, path: str) -> tuple[Scope, str]:

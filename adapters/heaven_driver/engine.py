@@ -122,8 +122,8 @@ class Engine:
 
     __slots__ = (
         "_closing_limit", "_deferred_deadline", "_handler_time",
-        "_loops", "_max_deferred", "_max_deferred_waiting", "_runtime", "_signals",
-        "_stream_deadline", "_threads", "_waits_for_life", "app", "send_timeout",
+        "_loops", "_max_deferred", "_max_deferred_waiting", "_signals",
+        "_stream_deadline", "_threads", "_waits_for_life", "app", "registry", "runtime", "send_timeout",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0913  # each has a name
@@ -149,7 +149,8 @@ class Engine:
                 f"not {max_deferred} and {max_deferred_waiting}"
             )
         self.app: Final = check_app(app, "an adapter")
-        self._runtime: Final = system_runtime(partial(_spawn, Telling()), date_lag=date_lag)
+        self.registry: Final = app.registry
+        self.runtime: Final = system_runtime(partial(_spawn, Telling()), date_lag=date_lag)
         self._deferred_deadline: Final = check_seconds("deferred_deadline", deferred_deadline)
         self._max_deferred: Final = max_deferred
         self._max_deferred_waiting: Final = max_deferred_waiting
@@ -213,28 +214,29 @@ class Engine:
             self._waits_for_life = False
             if self._here().runner is None:
                 log_warning(_NO_LIFESPAN)
-        return Draft(self.app, self._runtime)
+        return Draft(self.app, self.runtime)
 
     def respond(self, request: Request[object], draft: Draft) -> Awaitable[None]:
         """Run hooks and handler. What is raised is for `abandon`; then it passes on."""
         request.app = self.app
-        return respond(self.app.registry, request, draft, self._runtime, self._handle_in_thread)
+        return respond(self.registry, request, draft, self.runtime, self.handle_in_thread)
 
     async def _respond_within(self, seconds: float, request: Request[object], draft: Draft) -> None:
         request.app = self.app
         with anyio.move_on_after(seconds) as scope:
-            await respond(self.app.registry, request, draft, self._runtime, partial(self._handle_untimed, scope))
+            await respond(self.registry, request, draft, self.runtime, partial(self._handle_untimed, scope))
         if scope.cancelled_caught:
-            await time_out(self.app.registry, request, draft, self._runtime, seconds)
+            await time_out(self.registry, request, draft, self.runtime, seconds)
 
-    async def _handle_in_thread(self, handling: Callable[[], object]) -> object:
+    async def handle_in_thread(self, handling: Callable[[], object]) -> object:
+        """Call the handler of a `thread=True` route in a thread."""
         return await Work(self._here().handlers, handling, f"handler {callable_name(handling)}").run()
 
     async def _handle_untimed(self, scope: anyio.CancelScope, handling: Callable[[], object]) -> object:
-        """As `_handle_in_thread`, to its end: it can't be cancelled, and the response is in its hands."""
+        """As `handle_in_thread`, to its end: it can't be cancelled, and the response is in its hands."""
         deadline, scope.deadline = scope.deadline, math.inf
         try:
-            return await self._handle_in_thread(handling)
+            return await self.handle_in_thread(handling)
         finally:
             scope.deadline = deadline
 
@@ -246,7 +248,7 @@ class Engine:
         if isinstance(error, GeneratorExit):
             return  # the event loop is closed already: nothing can be awaited any more
         if not is_own_cancellation(error):
-            draft.fail(error, self._runtime.describe)
+            draft.fail(error, self.runtime.describe)
             self.report(error, f"{request.method} {request.path!r}")
         draft.lose_client()
         with anyio.CancelScope(shield=True):
@@ -259,15 +261,18 @@ class Engine:
     def finish(self, draft: Draft, size: int, sent: bool) -> Awaitable[None] | None:
         """End a response whose `size` bytes were sent, or could not be. What it returns hands over deferred work."""
         kind: OutcomeKind = "failed" if draft.failed else "complete" if sent else "disconnected"
-        calls = draft.finish(kind, size if sent else 0, self._runtime.monotonic())
+        draft.ending = (kind, size if sent else 0, self.runtime.monotonic())
+        if draft.deferred is None:
+            return None
+        calls = draft.due(kind)
         return self._defer_in_the_end(calls) if calls else None
 
     def send(self, request: Request[object], draft: Draft, wire: Wire, peer: Peer) -> Awaitable[None]:
         """Send a response through a machine: files and streams, and whatever takes a decision."""
         loop = self._here()
-        machine = Machine(Response(draft), request, self._runtime, loop.adopt)
+        machine = Machine(Response(draft), request, self.runtime, loop.adopt)
         observers = self.app.observers
-        tell = partial(observers.tell, request, runtime=self._runtime) if observers.any else None
+        tell = partial(observers.tell, request, runtime=self.runtime) if observers.any else None
         driver = Driver(machine, wire, peer, loop.streams, tell)
         return self._drive(driver) if on_asyncio() else self._drive_on_trio(driver)
 
@@ -333,7 +338,7 @@ class Engine:
 
     def report(self, error: BaseException, where: str) -> None:
         """Tell the application of an error, and the log."""
-        self.app.report(error, where, self._runtime)
+        self.app.report(error, where, self.runtime)
 
     def _here(self) -> _Loop:
         key = running_loop()

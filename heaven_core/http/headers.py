@@ -17,6 +17,7 @@ from heaven_core.errors import MissingValue
 from heaven_core.http.grammar import TOKEN
 
 __all__ = [
+    "KNOWN_LINES",
     "Field",
     "Fields",
     "Headers",
@@ -27,6 +28,7 @@ __all__ = [
     "find_value",
     "find_values",
     "is_single",
+    "keep_line",
     "new_vary_members",
     "replace_line",
 ]
@@ -69,6 +71,13 @@ _MOST_VALUES: Final = 1024
 _LONGEST_KEPT: Final = 128
 _names: Final[dict[str, bytes]] = {}
 _values: Final[dict[str, bytes]] = {}
+
+_MOST_LINES: Final = 1024
+KNOWN_LINES: Final[dict[object, Field]] = {}
+"""Pairs of name and value that were checked, as lines: for those who set a pair, a look-up in place of several calls.
+
+Only lines that need nothing but to be added, or put in the place of the one of that name.
+"""
 
 
 def check_name(name: object) -> bytes:
@@ -120,6 +129,18 @@ def check_value(name: object, value: object) -> bytes:
     if len(_values) < _MOST_VALUES and len(value) <= _LONGEST_KEPT:
         _values[value] = line_value
     return line_value
+
+
+def keep_line(name: object, value: object, line: Field) -> None:
+    """Remember for `KNOWN_LINES` that `name` and `value` make this line, where they are plain texts and short."""
+    if (
+        type(name) is str
+        and type(value) is str
+        and len(KNOWN_LINES) < _MOST_LINES
+        and len(name) <= _LONGEST_KEPT
+        and len(value) <= _LONGEST_KEPT
+    ):
+        KNOWN_LINES[name, value] = line
 
 
 def check_text(name: str, value: object) -> bytes:

@@ -23,7 +23,15 @@ from heaven_core.http.conditional import Conditions
 from heaven_core.http.cookies import cookie_identity
 from heaven_core.http.event_stream import ServerSentEvent, encode_event
 from heaven_core.http.framing import without_content_fields
-from heaven_core.http.headers import Field, check_name, check_value, is_single, new_vary_members, replace_line
+from heaven_core.http.headers import (
+    Field,
+    check_name,
+    check_value,
+    is_single,
+    keep_line,
+    new_vary_members,
+    replace_line,
+)
 from heaven_core.http.json_codec import encode_json
 from heaven_core.http.negotiation import parse_media_type
 from heaven_core.http.ranges import MAX_RANGES
@@ -80,6 +88,8 @@ _FAILURES: Final = {500: "500 Internal Server Error\n", 503: "503 Service Unavai
 # A kind of error of the application's own may have a status without a phrase.
 _PHRASES: Final = {status: f" {phrase}" for status, phrase in REASON_PHRASES.items()}
 _SAID_BY_PHRASE: Final = frozenset({NO_ROUTE, NO_METHOD, NO_FILE})
+# Fields whose value counts where they are set: see `_add` and `_replace`.
+_LOOKED_AT: Final = frozenset({b"vary", b"set-cookie", b"content-length", b"etag", b"last-modified"})
 _NOT_IN_500: Final = (b"cache-control", b"upgrade")
 NO_FIELDS: Final[list[Field]] = []
 STARTED: Final = "the response has started: status, headers and body can't be changed any more"
@@ -208,7 +218,22 @@ class Draft:
     def add_field(self, name: object, value: object) -> None:
         """Add a line of a handler's. See `ResponseHeaders.add`."""
         self.check_open()
-        self._add((check_name(name), check_value(name, value)))
+        line = (check_name(name), check_value(name, value))
+        self._add(line)
+        if line[0] not in _LOOKED_AT and not (line[0] == b"content-type" and _may_not_be_utf8(line[1])):
+            keep_line(name, value, line)
+
+    def add_known(self, line: Field) -> None:
+        """Add a line out of `KNOWN_LINES`."""
+        if self.refusal is not None:
+            raise ResponseStarted(self.refusal)
+        if not self.fields:
+            self.fields = [line]
+            self._shared = False
+        elif is_single(line[0]):
+            replace_line(self._own_fields(), line)
+        else:
+            self._own_fields().append(line)
 
     def _add(self, line: Field) -> None:
         if is_single(line[0]):
@@ -451,8 +476,11 @@ class Draft:
 
     def mark(self) -> None:
         """A before-hook has finished: this is what a later failure goes back to."""
-        self._shared = True
-        self._mark = (self.fields, () if self.deferred is None else tuple(self.deferred), self.options)
+        if not self.fields and self.deferred is None and self.options is _DEFAULTS:
+            self._mark = _NOTHING_SET
+        else:
+            self._shared = True
+            self._mark = (self.fields, () if self.deferred is None else tuple(self.deferred), self.options)
 
     def unseal(self) -> str | None:
         """Let it be changed, whatever refused that until now, which is given back: for `reseal`."""
@@ -554,6 +582,10 @@ class Draft:
     def finish(self, kind: OutcomeKind, body_bytes: int, ended: float) -> Sequence[DeferredCall]:
         """Fix the outcome; `ended` is the monotonic time in seconds. Returns the deferred calls that it lets run."""
         self.ending = (kind, body_bytes, ended)
+        return self.due(kind)
+
+    def due(self, kind: OutcomeKind) -> Sequence[DeferredCall]:
+        """The deferred calls that run after such an outcome."""
         if self.deferred is None:
             return ()
         return [call for call in self.deferred if call.when == "always" or call.when == kind]

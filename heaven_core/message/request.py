@@ -72,7 +72,8 @@ class Request(Generic[T_co]):
       may give a function that is called when somebody asks, since most handlers don't.
 
     `reader` is where the driver gives the body, `None` if the request has none; `limit` is the most bytes of it that
-    are read. `presence` is where it knows whether the client is still there, `None` where it can't.
+    are read. `presence` is where it knows whether the client is still there, `None` where it can't. `app` may be set
+    later, and is by `App.respond`.
     """
 
     __slots__ = (
@@ -88,6 +89,7 @@ class Request(Generic[T_co]):
         fields: Fields = (),
         reader: BodyReader | None = None,
         origin: Origin | Callable[[], Origin] = _NO_ORIGIN,
+        app: App | None = None,
     ) -> None:
         self.method: Final = method
         self.path: Final = path or "/"  # a mounted app gets no path at all for its root
@@ -105,7 +107,7 @@ class Request(Generic[T_co]):
         self._taken = False
         self._json: object = _UNSET
         self._data: object = _UNSET
-        self._app: App | None = None
+        self._app = app
 
     @staticmethod
     def from_wire(

@@ -16,7 +16,7 @@ from heaven_core.http.conditional import PRECONDITION_FAILED, evaluate, precondi
 from heaven_core.http.content_disposition import content_disposition
 from heaven_core.http.cookies import SameSite, set_cookie
 from heaven_core.http.dates import format_http_date, parse_http_date
-from heaven_core.http.headers import check_name, check_text, find_value
+from heaven_core.http.headers import KNOWN_LINES, check_name, check_text, find_value
 from heaven_core.http.media_types import content_type as content_type_of
 from heaven_core.http.negotiation import parse_media_type
 from heaven_core.http.uri import make_location
@@ -54,7 +54,7 @@ class Response:
     http: Final = HTTPStatus
 
     def __init__(self, draft: Draft | None = None) -> None:
-        self._draft: Final = draft or Draft()
+        self._draft: Final = Draft() if draft is None else draft
 
     # Status, headers, body
 
@@ -80,8 +80,15 @@ class Response:
 
     @headers.setter
     def headers(self, line: tuple[str, str | int]) -> None:
-        _check_pair(line)
-        self._draft.add_field(line[0], line[1])
+        try:
+            known = KNOWN_LINES.get(line)
+        except TypeError:  # it has no hash: a list, say
+            known = None
+        if known is not None:
+            self._draft.add_known(known)
+        else:
+            _check_pair(line)
+            self._draft.add_field(line[0], line[1])
 
     @property
     def content_type(self) -> str | None:
@@ -111,7 +118,10 @@ class Response:
             raise ResponseStarted(draft.refusal)
         if type(value) not in _BUILT_IN:
             _check_body(value, draft)
-        draft.set_body(value)
+        if draft.source is not None:
+            draft.release()
+        draft.body = value
+        draft.default_type = draft.encoded = None
 
     def html(self, markup: str) -> None:
         """Set the body to `markup`, as `text/html; charset=utf-8`. Raises `TypeError` if it is no `str`."""
