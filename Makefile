@@ -80,7 +80,7 @@ format: dev-env
 states: dev-env
 	PYTHONPATH=. $(PY) tools/draw_states.py
 
-# No compiled wheel is published yet. Needs a C compiler.
+# Needs a C compiler. The wheel is made by HEAVEN_CORE_COMPILED=1 pip wheel . (docs/compiled.md).
 compiled: dev-env
 	$(PY) tools/compile_core.py
 
@@ -88,6 +88,7 @@ compiled: dev-env
 bench: dev-env
 	$(PY) -m benchmarks.dispatch
 	$(PY) -m benchmarks.served
+	$(PY) -m benchmarks.json_encoding
 	$(PY) -m benchmarks.import_time
 	$(PY) -m benchmarks.big_file
 
