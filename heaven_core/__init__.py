@@ -1,5 +1,6 @@
 """HTTP responses as a typed core without I/O. See README.md and docs/."""
 
+from heaven_core._build import compiled
 from heaven_core.app.app import App
 from heaven_core.app.around import AroundHook
 from heaven_core.app.cors import cors
@@ -145,6 +146,7 @@ __all__ = [
     "UntypedRouteDecorator",
     "UseFile",
     "When",
+    "compiled",
     "cors",
     "format_http_date",
     "write_chunk",

@@ -9,12 +9,15 @@ import click
 
 from heaven_cli.socket_command import serve_on_sockets
 from heaven_cli.target import FACTORY_VARIABLE, TARGET_VARIABLE, TargetError, check_factory, load
+from heaven_core import compiled
 
 __all__ = ["heaven_core"]
 
+_BUILD = "compiled" if compiled else "pure Python"
+
 
 @click.group(name="heaven-core")
-@click.version_option(package_name="heaven-core")
+@click.version_option(package_name="heaven-core", message=f"%(prog)s, version %(version)s ({_BUILD})")
 def heaven_core() -> None:
     """Serve heaven-core apps."""
 

@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from errno import EILSEQ, EINVAL, EISDIR, ELOOP, ENOENT, ENOTDIR
 from stat import S_ISDIR, S_ISLNK, S_ISREG
 from typing import Final, final
 
-from heaven_core._record import Record
 from heaven_core.protocol.needs import FileInfo
 
 __all__ = ["OpenedFile", "open_directory", "open_file", "stays_inside"]
@@ -31,15 +31,12 @@ _DIRECTORY: Final = _SEARCH | os.O_DIRECTORY | os.O_CLOEXEC
 
 
 @final
-class OpenedFile(Record):
+@dataclass(slots=True)
+class OpenedFile:
     """An open regular file: its descriptor, and what the machine wants to know of it."""
 
-    __slots__ = ("fd", "info")
-    __match_args__ = ("fd", "info")
-
-    def __init__(self, fd: int, info: FileInfo) -> None:
-        self.fd: Final = fd
-        self.info: Final = info
+    fd: Final[int]
+    info: Final[FileInfo]
 
 
 def info_of(status: os.stat_result) -> FileInfo:

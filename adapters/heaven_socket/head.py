@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final, final
 
-from heaven_core._record import Record
 from heaven_core.http.headers import Fields
 
 __all__ = ["RemoteProtocolError", "RequestHead", "keeps_alive"]
@@ -20,7 +20,8 @@ class RemoteProtocolError(Exception):
 
 
 @final
-class RequestHead(Record):
+@dataclass(slots=True)
+class RequestHead:
     """The head of a request that may be acted on.
 
     - `method` and `target` as they were sent;
@@ -33,30 +34,15 @@ class RequestHead(Record):
     - `expects`: whether it waits for a 100 before it sends the body (RFC 9110 §10.1.1).
     """
 
-    __slots__ = ("method", "target", "path", "query", "fields", "http_version", "length", "keep_alive", "expects")
-    __match_args__ = ("method", "target", "path", "query", "fields", "http_version", "length", "keep_alive", "expects")
-
-    def __init__(  # noqa: PLR0917  # by position, since keywords take as long as all else of it
-        self,
-        method: str,
-        target: bytes,
-        path: bytes,
-        query: bytes,
-        fields: Fields,
-        http_version: str,
-        length: int | None,
-        keep_alive: bool,
-        expects: bool,
-    ) -> None:
-        self.method: Final = method
-        self.target: Final = target
-        self.path: Final = path
-        self.query: Final = query
-        self.fields: Final = fields
-        self.http_version: Final = http_version
-        self.length: Final = length
-        self.keep_alive: Final = keep_alive
-        self.expects: Final = expects
+    method: Final[str]
+    target: Final[bytes]
+    path: Final[bytes]
+    query: Final[bytes]
+    fields: Final[Fields]
+    http_version: Final[str]
+    length: Final[int | None]
+    keep_alive: Final[bool]
+    expects: Final[bool]
 
 
 def keeps_alive(fields: Fields, http_version: str) -> bool:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Iterator, MutableMapping
+from dataclasses import dataclass
 from typing import Final, final
 
-from heaven_core._record import Record
 from heaven_core._typing import override
 from heaven_core.http.cookies import set_cookie
 from heaven_core.http.dates import parse_http_date
@@ -20,16 +20,13 @@ _ADDRESS: Final = re.compile(r"[0-9.]+|.*:.*")  # of IPv4 or IPv6: the end of on
 
 
 @final
-class Destination(Record):
+@dataclass(slots=True)
+class Destination:
     """Where a request goes: the host in lower case without its port, the path as it is sent, and whether by https."""
 
-    __slots__ = ("host", "path", "is_secure")
-    __match_args__ = ("host", "path", "is_secure")
-
-    def __init__(self, host: str, path: str, is_secure: bool) -> None:
-        self.host: Final = host
-        self.path: Final = path
-        self.is_secure: Final = is_secure
+    host: Final[str]
+    path: Final[str]
+    is_secure: Final[bool]
 
 
 @final

@@ -8,11 +8,13 @@ import socket
 import subprocess
 import sys
 import time
+from importlib.metadata import version
 from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
 
+import heaven_core
 from heaven_cli.target import FACTORY_VARIABLE
 
 ROOT = Path(__file__).parents[2]
@@ -141,3 +143,9 @@ def fetched(process: subprocess.Popen[bytes], port: int) -> bytes:
         except OSError:
             continue
     raise AssertionError(f"no answer; the process: {process.poll()}")
+
+
+def test_the_version_says_which_build_it_is(tmp_path: Path) -> None:
+    done = run(tmp_path, "--version")
+    build = "compiled" if heaven_core.compiled else "pure Python"
+    assert done.stdout.endswith(f", version {version('heaven-core')} ({build})\n")
