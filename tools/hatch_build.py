@@ -30,7 +30,7 @@ else:
 
 __all__ = ["CompiledBuildHook"]
 
-NEEDS: Final = ["mypy>=1.18", "setuptools>=75"]
+NEEDS: Final = ["mypy>=2.4,<3", "setuptools>=75"]
 
 
 def _set(name: str) -> bool:
@@ -69,7 +69,11 @@ class CompiledBuildHook(BuildHookInterface[BuilderConfig]):
             self.app.display_warning("HEAVEN_CORE_COMPILED is set and there is no C compiler: the wheel will be pure")
             return
         self.scratch = Path(tempfile.mkdtemp(prefix="heaven-core-wheel-"))
-        compile_in(self.scratch, to_compile(), optimize=3)
+        try:
+            compile_in(self.scratch, to_compile(), optimize=3)
+        except BaseException:
+            self.finalize(version, build_data, "")
+            raise
         extensions = [*self.scratch.glob("*__mypyc.*"), *(self.scratch / "heaven_core").rglob(_EXTENSION)]
         for path in extensions:
             build_data["force_include"][str(path)] = path.relative_to(self.scratch).as_posix()

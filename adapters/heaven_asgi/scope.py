@@ -28,10 +28,7 @@ def request_of(scope: Scope, inbox: Inbox | None, app: App) -> Request[object]:
     # An HTTP scope has the keys of an Origin, and more; cast() would be a call, which takes 100 ns. By position, since
     # keywords take 200 ns (benchmarks/dispatch.py).
     origin: Any = scope
-    fields = scope["headers"]
-    if fields and type(fields[0]) is not tuple:  # ASGI has a line be anything that holds two; ours are pairs
-        fields = [(name, value) for name, value in fields]
-    return Request(scope["method"], path, scope["query_string"], fields, inbox, origin, app)
+    return Request(scope["method"], path, scope["query_string"], scope["headers"], inbox, origin, app)
 
 
 def _without_authority(scope: Scope, root_path: str, path: str) -> tuple[Scope, str]:

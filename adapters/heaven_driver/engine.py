@@ -229,14 +229,23 @@ class Engine:
             await time_out(self.registry, request, draft, self.runtime, seconds)
 
     async def handle_in_thread(self, handling: Callable[[], object]) -> object:
-        """Call the handler of a `thread=True` route in a thread."""
-        return await Work(self._here().handlers, handling, f"handler {callable_name(handling)}").run()
+        """Call the handler of a `thread=True` route in a thread.
+
+        Where its request is cancelled it has `closing_limit` seconds to return, since what is round it is left then.
+        """
+        return await self._in_thread(handling).run()
+
+    def _in_thread(self, handling: Callable[[], object]) -> Work[object]:
+        name = f"handler {callable_name(handling)}"
+        return Work(self._here().handlers, handling, name, patience=self._closing_limit)
 
     async def _handle_untimed(self, scope: anyio.CancelScope, handling: Callable[[], object]) -> object:
-        """As `handle_in_thread`, to its end: it can't be cancelled, and the response is in its hands."""
+        """As `handle_in_thread`; once it runs, to its end: it can't be cancelled, and the response is in its hands."""
+        work = self._in_thread(handling)
+        await work.wait_for_turn()
         deadline, scope.deadline = scope.deadline, math.inf
         try:
-            return await self.handle_in_thread(handling)
+            return await work.run()
         finally:
             scope.deadline = deadline
 

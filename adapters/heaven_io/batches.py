@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from typing import Final, final
 
 import anyio
@@ -12,7 +13,7 @@ from heaven_core.protocol.frozen_event import as_it_is
 from heaven_io.detached import Job, begin
 from heaven_io.steps import FAST, Steps
 from heaven_io.threads import Threads
-from heaven_io.worker_threads import Work, WorkerThreads, run_in_daemon
+from heaven_io.worker_threads import Withdrawn, Work, WorkerThreads, run_in_daemon
 
 __all__ = ["BatchedIterator"]
 
@@ -112,12 +113,15 @@ class BatchedIterator:
 
     async def _fill(self) -> None:
         work = self._work = Work(self._threads, self._steps.fill, f"a step of {callable_name(self._steps.iterable)}")
-        await work.run()
+        with suppress(Withdrawn):
+            await work.run()
 
     async def _close(self) -> None:
-        if self._filling is not None:
-            await self._filling.result()
+        if self._work is not None:
+            self._work.withdraw()  # if it still waits for a thread
         try:
+            if self._filling is not None:
+                await self._filling.result()
             # Whatever the limit is: closing must not wait until some other stream's slow step makes room.
             await run_in_daemon(self._steps.close, self._own)
         finally:

@@ -46,7 +46,12 @@ async def use_async(file: BinaryFile) -> ReadableFile:
     except get_cancelled_exc_class():
         with move_on_after(_MEASURING_LIMIT, shield=True), suppress(Exception):
             await measuring.result()  # or it would be closed under the thread that is seeking in it
+        measuring.abandon(_drop)
         raise
+
+
+async def _drop(_: HeldReader) -> None:
+    """Leave a file that was measured too late to whoever has opened it."""
 
 
 class _NoRegularFile(OSError):

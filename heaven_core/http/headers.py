@@ -18,9 +18,11 @@ from heaven_core.http.grammar import TOKEN
 
 __all__ = [
     "KNOWN_LINES",
+    "KNOWN_OF_A_NAME",
     "Field",
     "Fields",
     "Headers",
+    "ReceivedFields",
     "check_name",
     "check_text",
     "check_value",
@@ -35,6 +37,9 @@ __all__ = [
 
 Field = tuple[bytes, bytes]
 Fields = Sequence[Field]
+# As they may come from a server or a middleware: ASGI has a line be anything that holds two. Compiled code would insist
+# on pairs.
+ReceivedFields = Sequence[Sequence[bytes]]
 
 D = TypeVar("D")
 
@@ -73,6 +78,8 @@ _names: Final[dict[str, bytes]] = {}
 _values: Final[dict[str, bytes]] = {}
 
 _MOST_LINES: Final = 1024
+_MOST_OF_A_NAME: Final = 64  # so that a value made for each request leaves room for others
+KNOWN_OF_A_NAME: Final[dict[bytes, int]] = {}
 KNOWN_LINES: Final[dict[object, Field]] = {}
 """Pairs of name and value that were checked, as lines: for those who set a pair, a look-up in place of several calls.
 
@@ -140,7 +147,10 @@ def keep_line(name: object, value: object, line: Field) -> None:
         and len(name) <= _LONGEST_KEPT
         and len(value) <= _LONGEST_KEPT
     ):
-        KNOWN_LINES[name, value] = line
+        count = KNOWN_OF_A_NAME.get(line[0], 0)
+        if count < _MOST_OF_A_NAME:
+            KNOWN_OF_A_NAME[line[0]] = count + 1
+            KNOWN_LINES[name, value] = line
 
 
 def check_text(name: str, value: object) -> bytes:
@@ -190,7 +200,8 @@ class Headers:
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
         """Each line as (name in lower case, value)."""
-        return iter([(name.decode("latin-1"), value.decode("latin-1")) for name, value in self.fields])
+        lines: ReceivedFields = self.fields
+        return iter([(line[0].decode("latin-1"), line[1].decode("latin-1")) for line in lines])
 
     def __len__(self) -> int:
         """How many lines there are."""
@@ -206,19 +217,19 @@ def field_name(name: str) -> bytes:
     return name.lower().encode("latin-1", "replace")
 
 
-def find_value(fields: Fields, name: str) -> str | None:
+def find_value(fields: ReceivedFields, name: str) -> str | None:
     """The value of the first line called `name`, `None` if there is none."""
     key = field_name(name)
-    for line_name, value in fields:
-        if line_name == key:
-            return value.decode("latin-1")
+    for line in fields:
+        if line[0] == key:
+            return line[1].decode("latin-1")
     return None
 
 
-def find_values(fields: Fields, name: str) -> list[str]:
+def find_values(fields: ReceivedFields, name: str) -> list[str]:
     """The values of all lines called `name`, in order."""
     key = field_name(name)
-    return [value.decode("latin-1") for line_name, value in fields if line_name == key]
+    return [line[1].decode("latin-1") for line in fields if line[0] == key]
 
 
 def is_single(name: bytes) -> bool:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, Generic, TypedDict, cast, final
 from heaven_core._typing import T_co, override
 from heaven_core.errors import BadRequest
 from heaven_core.http.cookies import Cookies, parse_cookies
-from heaven_core.http.headers import Fields, Headers
+from heaven_core.http.headers import Fields, Headers, ReceivedFields
 from heaven_core.http.http1 import check_request_head
 from heaven_core.http.json_codec import read_json
 from heaven_core.http.negotiation import accepts, parse_media_type
@@ -221,9 +221,10 @@ class Request(Generic[T_co]):
 
         Decoded as UTF-8, as browsers send it, unlike other fields (WHATWG HTML §9.2.4).
         """
-        for name, value in self.fields:
-            if name == b"last-event-id":
-                return value.decode("utf-8", "replace")
+        lines: ReceivedFields = self.fields
+        for line in lines:
+            if line[0] == b"last-event-id":
+                return line[1].decode("utf-8", "replace")
         return None
 
     def accepts(self, *offers: str) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final, Protocol, final
 
 from heaven_core.errors import ContentTooLarge
-from heaven_core.http.headers import Fields
+from heaven_core.http.headers import ReceivedFields
 
 __all__ = ["BodyReader", "BodyStream", "Presence", "check_announced", "read_whole"]
 
@@ -26,12 +26,12 @@ class Presence(Protocol):
         ...
 
 
-def check_announced(fields: Fields, limit: int) -> None:
+def check_announced(fields: ReceivedFields, limit: int) -> None:
     """Raise `ContentTooLarge` where Content-Length says more than `limit` bytes: then nothing is read at all."""
-    for name, value in fields:
-        if name == b"content-length":
+    for line in fields:
+        if line[0] == b"content-length":
             # The server below has read this number before; int() refuses one of thousands of digits.
-            digits = value.strip().lstrip(b"0")
+            digits = line[1].strip().lstrip(b"0")
             if digits.isdigit() and (len(digits) > len(str(limit)) or int(digits) > limit):
                 raise _too_large(limit)
 

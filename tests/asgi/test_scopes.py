@@ -138,16 +138,6 @@ async def test_no_body_is_received_where_there_is_none() -> None:
     assert call.received == []
 
 
-async def test_header_lines_may_be_lists() -> None:
-    """ASGI says "iterables of two": a middleware that makes its own may have lists. A handler sees pairs."""
-    seen: list[object] = []
-    app = App()
-    app.GET("/", lambda req, res, ctx: seen.extend(req.fields))
-    call = Call(ASGIAdapter(app), {**scope_of(path="/"), "headers": [[b"host", b"example.org"], [b"cookie", b"a=1"]]})
-    await call.run()
-    assert seen == [(b"host", b"example.org"), (b"cookie", b"a=1")]
-
-
 async def test_a_scope_with_no_more_than_it_must_have() -> None:
     """`raw_path`, `root_path`, `scheme`, `server` and `client` are optional."""
     scope = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Generator
 from types import NoneType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 
@@ -14,6 +14,7 @@ from heaven_core.errors import BadRequest, ClientDisconnected, ContentTooLarge, 
 from heaven_core.http.headers import Field
 from heaven_core.message.params import Params
 from heaven_core.message.request import Origin, Request
+from heaven_core.message.request_body import check_announced
 from heaven_core.schema.schema import Schema
 from heaven_core.testing import Client
 
@@ -368,3 +369,17 @@ def test_an_origin_that_is_a_function_is_called_once_and_only_when_somebody_asks
     assert asked == []
     assert (request.scheme, request.client, request.root_path) == ("https", ("192.0.2.1", 5000), "")
     assert asked == ["origin"]
+
+
+def test_header_lines_may_be_lists() -> None:
+    """ASGI says "iterables of two": a middleware that adds one may make it a list."""
+    lines: Any = [
+        (b"host", b"example.org"), [b"cookie", b"a=1"], [b"accept", b"text/html"], [b"last-event-id", b"7"],
+        [b"content-length", b"3"],
+    ]  # fmt: skip
+    req = Request("POST", "/", b"", lines)
+    assert (req.headers["Cookie"], req.headers.get_all("Accept"), req.cookies["a"]) == ("a=1", ["text/html"], "1")
+    assert list(req.headers)[1] == ("cookie", "a=1")
+    assert (req.last_event_id, req.accepts("text/html"), req.host) == ("7", "text/html", "example.org")
+    with pytest.raises(ContentTooLarge):
+        check_announced(req.fields, 2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -153,3 +154,25 @@ async def test_what_comes_after_it_does_not() -> None:
     app.GET("/own", handler, thread=True)
     app.after("*", after)
     assert (await run(app)).answer.status == 503
+
+
+async def test_the_time_that_a_handler_waits_for_a_thread_counts() -> None:
+    app = App(on_error=lambda error, where: None)
+    go = threading.Event()
+
+    def handler(req: Request, res: Response, ctx: Context) -> None:
+        begun.set()
+        go.wait(PATIENCE)
+
+    begun = threading.Event()
+    app.GET("/own", handler, thread=True)
+    engine = Engine(app, handler_time=SHORT, max_handler_threads=1)
+    first, second = Call(engine, "/own"), Call(engine, "/own")
+    with anyio.fail_after(PATIENCE):
+        async with anyio.create_task_group() as group:
+            group.start_soon(first.run)
+            while not begun.is_set():
+                await anyio.sleep(0.001)
+            await second.run()
+            go.set()
+    assert (first.answer.status, second.answer.status) == (200, 503)

@@ -31,13 +31,16 @@ tasks = []
 {child}
 loop = asyncio.new_event_loop()
 loop.run_until_complete(main())
+{end}
 """
+# As asyncio.run() does.
+CANCEL: Final = "tasks[0].cancel(); loop.run_until_complete(asyncio.wait(tasks))"
 QUICK: Final = "threading.main_thread().join()"  # for ever, but that the main thread has ended
 
 
-def printed(work: str, grace: float, child: str = "") -> str:
+def printed(work: str, grace: float, child: str = "", end: str = "") -> str:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    program = PROGRAM.format(work=work, grace=grace, child=child)
+    program = PROGRAM.format(work=work, grace=grace, child=child, end=end)
     ran = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", program],
         env=environment, timeout=PATIENCE, check=True, stdout=subprocess.PIPE, text=True,
@@ -47,6 +50,42 @@ def printed(work: str, grace: float, child: str = "") -> str:
 
 def test_a_call_that_is_under_way_comes_to_its_end() -> None:
     assert printed(QUICK, grace=PATIENCE) == "done\n"
+
+
+def test_so_does_one_whose_task_is_cancelled() -> None:
+    """uvicorn and hypercorn cancel what runs when their grace time is over."""
+    assert printed(QUICK, grace=PATIENCE, end=CANCEL) == "done\n"
+
+
+def test_so_does_one_that_begins_when_the_main_thread_has_ended() -> None:
+    """The server runs in a thread of somebody's."""
+    program = (
+        "import threading, time\n"
+        "from heaven_io.unfinished import UNFINISHED\n"
+        "def serve():\n"
+        "    threading.main_thread().join()\n"
+        "    for number in range(2):\n"
+        "        UNFINISHED.begin(number, 20)\n"
+        "        threading.Thread(target=work, args=(number,), daemon=True).start()\n"
+        "        time.sleep(0.3)\n"
+        "    UNFINISHED.begin(2, 20)\n"
+        "    threading.Thread(target=work, args=(2,), daemon=True).start()\n"
+        "def work(number):\n"
+        "    time.sleep(0.1)\n"
+        "    print(number, flush=True)\n"
+        "    UNFINISHED.end(number)\n"
+        "threading.Thread(target=serve).start()\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    ran = subprocess.run(
+        [sys.executable, "-c", program],
+        env=environment,
+        timeout=PATIENCE,
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert ran.stdout.split() == ["0", "1", "2"]
 
 
 def test_one_that_hangs_does_not_keep_the_process() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -13,6 +14,8 @@ import anyio
 import anyio.from_thread
 import pytest
 
+from heaven_core import ResponseStarted
+from heaven_io import worker_threads
 from heaven_io.threads import Threads
 from heaven_io.worker_threads import Work, WorkerThreads
 
@@ -145,7 +148,9 @@ class TestLeftBehind:
             group.start_soon(Work(threads, call, "handler report").run)
             await until(begun.is_set)
             group.cancel_scope.cancel()
-        assert caplog.messages == ["handler report has not returned, and the thread that it hangs in is left behind"]
+        assert caplog.messages == [
+            "handler report has not returned: nobody waits for it any more, its thread is left behind"
+        ]
         with anyio.fail_after(PATIENCE):
             assert await Work(threads, lambda: "next").run() == "next"
 
@@ -168,6 +173,30 @@ class TestLeftBehind:
         assert caplog.messages[1] == "error in handler report, whose thread was left behind"
         assert "too late" in caplog.text
 
+    async def test_one_that_ends_since_it_was_told_to_is_no_error(
+        self, gate: threading.Event, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """By `anyio.from_thread.check_cancelled`."""
+        begun = threading.Event()
+        ended: list[str] = []
+
+        def call() -> None:
+            begun.set()
+            gate.wait(PATIENCE)
+            try:
+                anyio.from_thread.check_cancelled()
+            finally:
+                ended.append("ended")
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(Work(WorkerThreads(1), call, "handler report").run)
+            await until(begun.is_set)
+            group.cancel_scope.cancel()
+        gate.set()
+        await until(lambda: ended == ["ended"])
+        await anyio.sleep(0.01)
+        assert len(caplog.messages) == 1
+
     async def test_one_that_waits_for_a_thread_is_dropped(
         self, gate: threading.Event, caplog: pytest.LogCaptureFixture
     ) -> None:
@@ -183,6 +212,115 @@ class TestLeftBehind:
             gate.set()
         await Work(threads, lambda: done.append("next")).run()
         assert (done, caplog.messages) == (["next"], [])
+
+    @pytest.mark.parametrize("anyio_backend", ["asyncio"])
+    async def test_one_that_is_cancelled_natively_in_its_first_turn_gives_its_turn_back(
+        self, anyio_backend: str
+    ) -> None:
+        threads = WorkerThreads(1)
+        for _ in range(3):
+            task = asyncio.get_running_loop().create_task(Work(threads, int).run())
+            await asyncio.sleep(0)
+            task.cancel()
+            await asyncio.wait([task])
+        with anyio.fail_after(PATIENCE):
+            assert await Work(threads, int).run() == 0
+
+    async def test_who_waits_in_the_queue_and_gets_a_turn_as_he_is_cancelled_hands_it_on(
+        self, gate: threading.Event
+    ) -> None:
+        threads = WorkerThreads(1)
+        turn = threads.take()
+        assert turn is None
+        waiting = Work(threads, int)
+        async with anyio.create_task_group() as group:
+            group.start_soon(waiting.run)
+            await anyio.wait_all_tasks_blocked()
+            threads.give_back()
+            group.cancel_scope.cancel()
+        with anyio.fail_after(PATIENCE):
+            assert await Work(threads, int).run() == 0
+
+    async def test_it_has_a_while_to_come_to_its_end(
+        self, gate: threading.Event, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """What is round its call, a session of the database say, is closed then."""
+        notes: list[str] = []
+
+        def call() -> None:
+            notes.append("begun")
+            gate.wait(PATIENCE)
+            notes.append("ended")
+
+        async def session() -> None:
+            try:
+                await Work(WorkerThreads(1), call, "handler report", patience=PATIENCE).run()
+            finally:
+                notes.append("session closed")
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(session)
+            await until(lambda: notes == ["begun"])
+            group.cancel_scope.cancel()
+            gate.set()
+        assert notes == ["begun", "ended", "session closed"]
+        assert caplog.messages == []
+
+    async def test_but_not_for_ever(self, gate: threading.Event) -> None:
+        begun = threading.Event()
+
+        def call() -> None:
+            begun.set()
+            gate.wait(PATIENCE)
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(Work(WorkerThreads(1), call, "handler report", patience=0.01).run)
+            await until(begun.is_set)
+            group.cancel_scope.cancel()
+        assert not gate.is_set()
+
+    async def test_that_its_response_goes_nowhere_is_no_error(
+        self, gate: threading.Event, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        begun = threading.Event()
+        ended: list[str] = []
+
+        def call() -> None:
+            begun.set()
+            gate.wait(PATIENCE)
+            ended.append("ended")
+            raise ResponseStarted("the client has left")
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(Work(WorkerThreads(1), call, "handler report").run)
+            await until(begun.is_set)
+            group.cancel_scope.cancel()
+        gate.set()
+        await until(lambda: ended == ["ended"])
+        await anyio.sleep(0.01)
+        assert len(caplog.messages) == 1
+
+    async def test_when_there_are_very_many_they_count(
+        self, gate: threading.Event, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Clients who come and go again must not take all the threads of the machine."""
+        monkeypatch.setattr(worker_threads, "MOST_LEFT", 1)
+        threads = WorkerThreads(1)
+        begun: list[int] = []
+
+        def call() -> None:
+            begun.append(0)
+            gate.wait(PATIENCE)
+
+        for number in (1, 2):
+            async with anyio.create_task_group() as group:
+                group.start_soon(Work(threads, call, "handler report").run)
+                await until(lambda: len(begun) == number)  # noqa: B023
+                group.cancel_scope.cancel()
+        assert caplog.messages[-1] == "2 threads are left behind: this one still counts among those that may run"
+        assert threads.take() is not None
+        gate.set()
+        await until(lambda: not threads.left)
 
 
 def test_where_anyio_tells_other_threads_nothing_its_own_do_the_work() -> None:
