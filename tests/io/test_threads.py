@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,8 +17,8 @@ from heaven_io import threads as threads_module
 from heaven_io.in_threads import run_in
 from heaven_io.soon import soon
 from heaven_io.threads import Threads
+from tests.io.python_program import PATIENCE, printed_by
 
-PATIENCE: Final = 20.0
 NAME: Final = "heaven-core test"
 
 
@@ -152,9 +150,7 @@ class TestThreads:
             "Threads('hangs', 1).submit(lambda: (begun.set(), threading.Event().wait()))\n"
             "begun.wait()\n"
         )
-        path = os.pathsep.join(sys.path)
-        environment = {**os.environ, "PYTHONPATH": path}
-        subprocess.run([sys.executable, "-c", program], env=environment, timeout=PATIENCE, check=True)
+        printed_by(program)
 
     @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
     def test_a_child_has_threads_of_its_own(self) -> None:
@@ -170,8 +166,7 @@ class TestThreads:
             "    os._exit(threads.submit(lambda: 7).result(10))\n"
             "assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7\n"
         )
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-        subprocess.run([sys.executable, "-W", "ignore", "-c", program], env=environment, timeout=PATIENCE, check=True)
+        printed_by(program)
 
 
 @pytest.mark.anyio

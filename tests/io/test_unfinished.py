@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from typing import Final
 
 import pytest
 
-PATIENCE: Final = 20.0
+from tests.io.python_program import PATIENCE, printed_by
 
 # The event loop stops in the middle of a call, and cancels nothing: so granian ends where it begins no lifespan.
 PROGRAM: Final = """
@@ -39,13 +37,7 @@ QUICK: Final = "threading.main_thread().join()"  # for ever, but that the main t
 
 
 def printed(work: str, grace: float, child: str = "", end: str = "") -> str:
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    program = PROGRAM.format(work=work, grace=grace, child=child, end=end)
-    ran = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", program],
-        env=environment, timeout=PATIENCE, check=True, stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    return ran.stdout
+    return printed_by(PROGRAM.format(work=work, grace=grace, child=child, end=end))
 
 
 def test_a_call_that_is_under_way_comes_to_its_end() -> None:
@@ -76,16 +68,7 @@ def test_so_does_one_that_begins_when_the_main_thread_has_ended() -> None:
         "    UNFINISHED.end(number)\n"
         "threading.Thread(target=serve).start()\n"
     )
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    ran = subprocess.run(
-        [sys.executable, "-c", program],
-        env=environment,
-        timeout=PATIENCE,
-        check=True,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert ran.stdout.split() == ["0", "1", "2"]
+    assert printed_by(program).split() == ["0", "1", "2"]
 
 
 def test_one_that_hangs_does_not_keep_the_process() -> None:

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import Final, final
 
 import anyio
 import anyio.from_thread
@@ -18,10 +15,10 @@ from heaven_core import ResponseStarted
 from heaven_io import worker_threads
 from heaven_io.threads import Threads
 from heaven_io.worker_threads import Work, WorkerThreads
+from tests.io.python_program import PATIENCE, printed_by
 
 pytestmark = pytest.mark.anyio
 
-PATIENCE: Final = 20.0
 POOLS: Final = pytest.mark.parametrize("own", [False, True], ids=["shared", "own"])
 
 
@@ -133,21 +130,47 @@ async def test_no_more_than_the_limit_run_at_once(gate: threading.Event) -> None
     assert len(begun) == 5
 
 
+@final
+class Held:
+    """A call that waits at `gate`, and then does `last`. `begun` and `ended` say how far it has come."""
+
+    def __init__(self, gate: threading.Event, last: Callable[[], object] = int) -> None:
+        self._gate: Final = gate
+        self._last: Final = last
+        self.begun: Final = threading.Event()
+        self.ended: Final = threading.Event()
+
+    def __call__(self) -> None:
+        self.begun.set()
+        self._gate.wait(PATIENCE)
+        try:
+            self._last()
+        finally:
+            self.ended.set()
+
+
+async def cancelled(held: Held, threads: WorkerThreads, patience: float = 0.0) -> None:
+    """Have it called, and cancel whoever waits for it."""
+    async with anyio.create_task_group() as group:
+        group.start_soon(Work(threads, held, "handler report", patience=patience).run)
+        await until(held.begun.is_set)
+        group.cancel_scope.cancel()
+
+
+def too_late() -> None:
+    raise ValueError("too late")
+
+
+def answer_to_nobody() -> None:
+    raise ResponseStarted("the client has left")
+
+
 class TestLeftBehind:
     async def test_nobody_waits_for_it_it_no_longer_counts_and_the_log_names_it(
         self, gate: threading.Event, caplog: pytest.LogCaptureFixture
     ) -> None:
         threads = WorkerThreads(1)
-        begun = threading.Event()
-
-        def call() -> None:
-            begun.set()
-            gate.wait(PATIENCE)
-
-        async with anyio.create_task_group() as group:
-            group.start_soon(Work(threads, call, "handler report").run)
-            await until(begun.is_set)
-            group.cancel_scope.cancel()
+        await cancelled(Held(gate), threads)
         assert caplog.messages == [
             "handler report has not returned: nobody waits for it any more, its thread is left behind"
         ]
@@ -157,44 +180,21 @@ class TestLeftBehind:
     async def test_what_it_still_raises_is_logged(
         self, gate: threading.Event, caplog: pytest.LogCaptureFixture
     ) -> None:
-        begun = threading.Event()
-
-        def call() -> None:
-            begun.set()
-            gate.wait(PATIENCE)
-            raise ValueError("too late")
-
-        async with anyio.create_task_group() as group:
-            group.start_soon(Work(WorkerThreads(1), call, "handler report").run)
-            await until(begun.is_set)
-            group.cancel_scope.cancel()
+        await cancelled(Held(gate, too_late), WorkerThreads(1))
         gate.set()
         await until(lambda: len(caplog.records) == 2)
         assert caplog.messages[1] == "error in handler report, whose thread was left behind"
         assert "too late" in caplog.text
 
-    async def test_one_that_ends_since_it_was_told_to_is_no_error(
-        self, gate: threading.Event, caplog: pytest.LogCaptureFixture
+    @pytest.mark.parametrize("last", [anyio.from_thread.check_cancelled, answer_to_nobody])
+    async def test_but_not_that_it_was_told_to_end_nor_that_its_answer_goes_nowhere(
+        self, last: Callable[[], object], gate: threading.Event, caplog: pytest.LogCaptureFixture
     ) -> None:
-        """By `anyio.from_thread.check_cancelled`."""
-        begun = threading.Event()
-        ended: list[str] = []
-
-        def call() -> None:
-            begun.set()
-            gate.wait(PATIENCE)
-            try:
-                anyio.from_thread.check_cancelled()
-            finally:
-                ended.append("ended")
-
-        async with anyio.create_task_group() as group:
-            group.start_soon(Work(WorkerThreads(1), call, "handler report").run)
-            await until(begun.is_set)
-            group.cancel_scope.cancel()
+        held = Held(gate, last)
+        threads = WorkerThreads(1)
+        await cancelled(held, threads)
         gate.set()
-        await until(lambda: ended == ["ended"])
-        await anyio.sleep(0.01)
+        await until(lambda: held.ended.is_set() and not threads.left)
         assert len(caplog.messages) == 1
 
     async def test_one_that_waits_for_a_thread_is_dropped(
@@ -267,38 +267,9 @@ class TestLeftBehind:
         assert caplog.messages == []
 
     async def test_but_not_for_ever(self, gate: threading.Event) -> None:
-        begun = threading.Event()
-
-        def call() -> None:
-            begun.set()
-            gate.wait(PATIENCE)
-
-        async with anyio.create_task_group() as group:
-            group.start_soon(Work(WorkerThreads(1), call, "handler report", patience=0.01).run)
-            await until(begun.is_set)
-            group.cancel_scope.cancel()
-        assert not gate.is_set()
-
-    async def test_that_its_response_goes_nowhere_is_no_error(
-        self, gate: threading.Event, caplog: pytest.LogCaptureFixture
-    ) -> None:
-        begun = threading.Event()
-        ended: list[str] = []
-
-        def call() -> None:
-            begun.set()
-            gate.wait(PATIENCE)
-            ended.append("ended")
-            raise ResponseStarted("the client has left")
-
-        async with anyio.create_task_group() as group:
-            group.start_soon(Work(WorkerThreads(1), call, "handler report").run)
-            await until(begun.is_set)
-            group.cancel_scope.cancel()
-        gate.set()
-        await until(lambda: ended == ["ended"])
-        await anyio.sleep(0.01)
-        assert len(caplog.messages) == 1
+        held = Held(gate)
+        await cancelled(held, WorkerThreads(1), patience=0.01)
+        assert not held.ended.is_set()
 
     async def test_when_there_are_very_many_they_count(
         self, gate: threading.Event, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
@@ -306,17 +277,8 @@ class TestLeftBehind:
         """Clients who come and go again must not take all the threads of the machine."""
         monkeypatch.setattr(worker_threads, "MOST_LEFT", 1)
         threads = WorkerThreads(1)
-        begun: list[int] = []
-
-        def call() -> None:
-            begun.append(0)
-            gate.wait(PATIENCE)
-
-        for number in (1, 2):
-            async with anyio.create_task_group() as group:
-                group.start_soon(Work(threads, call, "handler report").run)
-                await until(lambda: len(begun) == number)  # noqa: B023
-                group.cancel_scope.cancel()
+        for _ in range(2):
+            await cancelled(Held(gate), threads)
         assert caplog.messages[-1] == "2 threads are left behind: this one still counts among those that may run"
         assert threads.take() is not None
         gate.set()
@@ -338,8 +300,4 @@ def test_where_anyio_tells_other_threads_nothing_its_own_do_the_work() -> None:
         "    print(await Work(WorkerThreads(1), lambda: threading.current_thread().name).run())\n"
         "anyio.run(main)\n"
     )
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    ran = subprocess.run(
-        [sys.executable, "-c", program], env=environment, timeout=PATIENCE, check=True, capture_output=True, text=True
-    )
-    assert ran.stdout.splitlines() == ["from the loop", "AnyIO worker thread"]
+    assert printed_by(program).splitlines() == ["from the loop", "AnyIO worker thread"]
