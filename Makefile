@@ -31,7 +31,7 @@ help:
 	@echo "make bench-files  the same for downloads, beside nginx and Starlette; takes two minutes"
 	@echo "make bench-events the same for chunks and event streams, beside Starlette and sse-starlette; takes two minutes"
 	@echo "make bench-socket the same for the socket server, beside uvicorn, aiohttp, hypercorn and nginx; takes five minutes"
-	@echo "make bench-wsgi   the same for a small text under WSGI, beside Falcon, Flask and a2wsgi; takes half a minute"
+	@echo "make bench-wsgi   the same for a small text and JSON under WSGI, beside Falcon and Flask; takes two minutes"
 	@echo "make attack       lets chaotic clients loose on every ASGI server, and prints what is left of them; takes two minutes"
 	@echo "make clean        removes .venv, caches and what was built"
 	@echo

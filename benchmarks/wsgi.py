@@ -1,6 +1,6 @@
-"""What a small text costs under WSGI, in process: CPU time between the server's call and `close`, as ratios in one run.
+"""What a small answer costs under WSGI, in process: CPU time from the server's call to `close`, as ratios in one run.
 
-    python -m benchmarks.wsgi [--rounds 100] [--requests 200]
+    python -m benchmarks.wsgi [--rounds 100] [--requests 200] [--only text]
 
 Beside it: a bare WSGI callable, Falcon, Flask, and, for what an `async def` handler costs, a bare ASGI callable under
 a2wsgi. Each round gives every application the same number of requests, beginning with another one each time; the parts
@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import gc
 import io
+import json
 import sys
 from collections.abc import Callable, Iterable
 from importlib.util import find_spec
@@ -19,15 +20,14 @@ from statistics import median, quantiles
 from time import process_time_ns
 from typing import Any, TypeAlias
 
+from benchmarks.asgi_apps import BODIES, DOCUMENT, FRAME, TEXT, TEXT_TYPE, USER, Content, make_app
+from benchmarks.asgi_apps import bare as bare_asgi
 from benchmarks.request_fields import REQUEST_FIELDS
-from heaven_core import App, Context, Request, Response
 from heaven_wsgi import WSGIAdapter
-
-TEXT = "Hello, World"
-TEXT_TYPE = "text/plain; charset=utf-8"
 
 # What a server calls, and what it hands over.
 Environ: TypeAlias = dict[str, Any]
+StartResponse: TypeAlias = Callable[..., object]
 Application: TypeAlias = Callable[..., Iterable[bytes]]
 
 ENVIRON = "putting the environ together"
@@ -35,81 +35,117 @@ BARE = "bare callable"
 A2WSGI = "bare ASGI, by a2wsgi"
 DEF = "heaven-core, def"
 ASYNC = "heaven-core, async def"
+JSON_TYPE = "application/json"
+
+# What each block shows.
+JOBS: list[tuple[str, Content, bool]] = [
+    ("text", "text", False),
+    ("text, two hooks", "text", True),
+    ("JSON", "json", False),
+    ("JSON, two hooks", "json", True),
+]
 
 
-def bare(environ: Environ, start_response: Callable[..., object]) -> Iterable[bytes]:
-    body = TEXT.encode()
-    start_response("200 OK", [("content-type", TEXT_TYPE), ("content-length", str(len(body)))])
-    return [body]
+def bare(content: Content, hooks: bool) -> Application:
+    def before(environ: Environ) -> None:
+        environ["user"] = USER
+
+    def after(fields: list[tuple[str, str]]) -> None:
+        fields.append(FRAME)
+
+    def app(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        if hooks:
+            before(environ)
+        if content == "json":
+            kind, body = JSON_TYPE, json.dumps(DOCUMENT).encode()
+        else:
+            kind, body = TEXT_TYPE, TEXT.encode()
+        fields = [("content-type", kind), ("content-length", str(len(body)))]
+        if hooks:
+            after(fields)
+        start_response("200 OK", fields)
+        return [body]
+
+    return app
 
 
-def ours() -> dict[str, Application]:
-    def text(req: Request, res: Response, ctx: Context) -> None:
-        res.body = TEXT
-
-    def typed(req: Request, res: Response, ctx: Context) -> None:
-        res.status = 200
-        res.headers = "Content-Type", TEXT_TYPE
-        res.body = TEXT
-
-    async def text_async(req: Request, res: Response, ctx: Context) -> None:
-        res.body = TEXT
-
-    apps: dict[str, Application] = {}
-    for name, handler in ((DEF, text), (f"{DEF}, a header", typed), (ASYNC, text_async)):
-        app = App()
-        app.GET("/hello", handler)
-        apps[name] = WSGIAdapter(app)
-    return apps
-
-
-def falcon_app() -> Application:
+def falcon_app(content: Content, hooks: bool) -> Application:
     import falcon  # noqa: PLC0415  (it may not be installed)
 
     class Hello:
         def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-            resp.content_type = TEXT_TYPE
-            resp.text = TEXT
+            resp.status = falcon.HTTP_200
+            if content == "json":
+                resp.media = DOCUMENT
+            else:
+                resp.content_type = TEXT_TYPE
+                resp.text = TEXT
 
-    app: Any = falcon.App()
+    class Around:
+        def process_request(self, req: falcon.Request, resp: falcon.Response) -> None:
+            req.context.user = USER
+
+        def process_response(
+            self, req: falcon.Request, resp: falcon.Response, resource: object, req_succeeded: bool
+        ) -> None:
+            resp.set_header(*FRAME)
+
+    app: Any = falcon.App(middleware=[Around()] if hooks else [])
     app.add_route("/hello", Hello())
     made: Application = app
     return made
 
 
-def flask_app() -> Application:
+def flask_app(content: Content, hooks: bool) -> Application:
     import flask  # noqa: PLC0415  (it may not be installed)
 
     app = flask.Flask("hello")
 
-    @app.get("/hello")
     def hello() -> flask.Response:
-        return flask.Response(TEXT, content_type=TEXT_TYPE)
+        return flask.jsonify(DOCUMENT) if content == "json" else flask.Response(TEXT, content_type=TEXT_TYPE)
 
+    def before() -> None:
+        flask.g.user = USER
+
+    def after(response: flask.Response) -> flask.Response:
+        response.headers[FRAME[0]] = FRAME[1]
+        return response
+
+    app.add_url_rule("/hello", view_func=hello)
+    if hooks:
+        app.before_request(before)
+        app.after_request(after)
     return app
 
 
-def a2wsgi_app() -> Application:
+def a2wsgi_app(content: Content, hooks: bool) -> Application:
     from a2wsgi import ASGIMiddleware  # noqa: PLC0415  (it may not be installed)
 
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        body = TEXT.encode()
-        head = [(b"content-type", TEXT_TYPE.encode()), (b"content-length", b"%d" % len(body))]
-        await send({"type": "http.response.start", "status": 200, "headers": head})
-        await send({"type": "http.response.body", "body": body})
-
+    app: Any = bare_asgi(content, "none")
     made: Application = ASGIMiddleware(app)
     return made
 
 
-PEERS: dict[str, tuple[str, Callable[[], Application]]] = {
+PEERS: dict[str, tuple[str, Callable[[Content, bool], Application]]] = {
     "Falcon": ("falcon", falcon_app),
     "Flask": ("flask", flask_app),
     A2WSGI: ("a2wsgi", a2wsgi_app),
 }
 
-# name -> (what it is compared with, the most that it may cost)
-AIMS = {DEF: (BARE, 7.0), ASYNC: (A2WSGI, 0.6)}
+# name -> (what it is compared with, the most that it may cost), for the text without hooks
+AIMS = {DEF: (BARE, 5.0), ASYNC: (A2WSGI, 0.6)}
+
+
+def contenders(content: Content, hooks: bool) -> dict[str, Application]:
+    apps: dict[str, Application] = {
+        BARE: bare(content, hooks),
+        DEF: WSGIAdapter(make_app(content, "def" if hooks else "none", is_async=False)),
+        ASYNC: WSGIAdapter(make_app(content, "async" if hooks else "none", is_async=True)),
+    }
+    for name, (module, make) in PEERS.items():
+        if find_spec(module) is not None and not (hooks and name == A2WSGI):  # whose scope has no state
+            apps[name] = make(content, hooks)
+    return apps
 
 
 def environ() -> Environ:
@@ -185,8 +221,8 @@ def measure(apps: dict[str, Application | None], rounds: int, requests: int) -> 
     return costs
 
 
-def report(costs: dict[str, list[float]]) -> None:
-    print(f"{'':<28}{'µs':>7}{'x':>9}{'half of the rounds':>20}{'x net':>9}{'x a2wsgi':>10}{'aim':>9}")
+def report(title: str, costs: dict[str, list[float]]) -> None:
+    print(f"\n{title:<28}{'µs':>7}{'x':>9}{'half of the rounds':>20}{'x net':>9}{'x a2wsgi':>10}{'aim':>9}")
     environs = costs.pop(ENVIRON)
     for name, values in costs.items():
         ratios = [value / floor for value, floor in zip(values, costs[BARE], strict=True)]
@@ -197,28 +233,34 @@ def report(costs: dict[str, list[float]]) -> None:
         line = f"  {name:<26}{median(values) / 1000:>7.2f}{median(ratios):>9.2f}{low:>10.2f} to {high:>6.2f}{net:>9.2f}"
         if A2WSGI in costs:
             line += f"{median([value / other for value, other in zip(values, costs[A2WSGI], strict=True)]):>10.3f}"
-        if name in AIMS:
+        if name in AIMS and title == "text":
             line += f"{'<= ' + format(AIMS[name][1], 'g'):>9}"
-        print(line)
+        print(line, flush=True)
+
+
+def check(name: str, app: Application, content: Content) -> None:
+    answered = ask(app, environ())
+    given: object = json.loads(answered) if content == "json" else answered.decode()
+    if given != BODIES[content]:
+        raise SystemExit(f"{name} answered {answered!r}")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="What a small text costs under WSGI, in process.")
+    parser = argparse.ArgumentParser(description="What a small answer costs under WSGI, in process.")
     parser.add_argument("--rounds", type=int, default=100, help="how often everyone has its turn")
     parser.add_argument("--requests", type=int, default=200, help="how many requests a turn has")
+    parser.add_argument("--only", default="", help="only the blocks whose title has this in it, as in: JSON")
     arguments = parser.parse_args()
-    apps: dict[str, Application] = {BARE: bare, **ours()}
-    for name, (module, make) in PEERS.items():
+    print(f"CPU time of one request, {arguments.rounds} rounds of {arguments.requests}")
+    for name, (module, _) in PEERS.items():
         if find_spec(module) is None:
             print(f"({name} is not installed, and left out: pip install --group bench)")
-        else:
-            apps[name] = make()
-    for name, app in apps.items():
-        answered = ask(app, environ())
-        if answered != TEXT.encode():
-            raise SystemExit(f"{name} answered {answered!r}")
-    print(f"CPU time of one request, {arguments.rounds} rounds of {arguments.requests}")
-    report(measure({ENVIRON: None, **apps}, arguments.rounds, arguments.requests))
+    for title, content, hooks in JOBS:
+        if arguments.only in title:
+            apps = contenders(content, hooks)
+            for name, app in apps.items():
+                check(name, app, content)
+            report(title, measure({ENVIRON: None, **apps}, arguments.rounds, arguments.requests))
 
 
 if __name__ == "__main__":

@@ -80,11 +80,10 @@ class WSGIAdapter:
         runtime = self._runtime
         thread = ServerThread() if has_body(environ) else None
         reader = None if thread is None else body_of(environ, self.app.registry.max_body_size, thread)
-        request = request_of(environ, reader)
+        request = request_of(environ, reader, self.app)
         draft = Draft(self.app, runtime)
         # Variables that a request sets are its own, whichever requests the thread has served before.
         context = copy_context()
-        request.app = self.app
         responding = respond(self.app.registry, request, draft, runtime)
         try:
             try:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final, final, overload
 from wsgiref.types import WSGIEnvironment
 
-from heaven_core import BadRequest, Field, Origin, Request
+from heaven_core import App, BadRequest, Field, Origin, Request
 from heaven_core._typing import override
 from heaven_core.http.uri import decode_path, encode_path, split_target
 from heaven_wsgi.request_body import InputReader, UnreadableBody
@@ -88,7 +88,7 @@ class EnvironFields(Sequence[Field]):
         return lines
 
 
-def request_of(environ: WSGIEnvironment, reader: InputReader | UnreadableBody | None) -> Request[object]:
+def request_of(environ: WSGIEnvironment, reader: InputReader | UnreadableBody | None, app: App) -> Request[object]:
     """The request that a handler gets. Its path is what comes after `SCRIPT_NAME`."""
     query: str = environ.get("QUERY_STRING", "")
     path = _text_of(environ.get("PATH_INFO", ""))
@@ -102,6 +102,7 @@ def request_of(environ: WSGIEnvironment, reader: InputReader | UnreadableBody | 
         fields,
         reader,
         fields.read_origin,
+        app,
     )
 
 
