@@ -8,10 +8,19 @@ from contextlib import ExitStack
 import pytest
 
 from tests.table.kit import Ask
-from tests.wire.conftest import Serve
+from tests.wire.conftest import Serve, served_by
 from tests.wire.diary import Diary
 from tests.wire.raw import Raw, fetch, write_request
-from tests.wire.servers import GRANIAN, Kind, Server, until
+from tests.wire.servers import GRANIAN, HYPERCORN, HYPERCORN_TRIO, SOCKET_KINDS, UVICORN, Kind, Server, until
+
+# On each event loop, and with each way to end: what a parser of HTTP or a faster loop would do differently is nothing.
+pytestmark = served_by(
+    UVICORN,
+    HYPERCORN,
+    HYPERCORN_TRIO,
+    GRANIAN,
+    *[kind for kind in SOCKET_KINDS if kind.name in ("socket-asyncio", "socket-trio")],
+)
 
 # More than there are threads of a kind.
 MANY = 45
