@@ -30,7 +30,8 @@ else:
 
 __all__ = ["CompiledBuildHook"]
 
-NEEDS: Final = ["mypy>=2.4,<3", "setuptools>=75"]
+# mypy reads the types of the two that the core calls where they are installed.
+NEEDS: Final = ["mypy>=2.4,<3", "setuptools>=75", "msgspec>=0.19", "pydantic>=2.9"]
 
 
 def _set(name: str) -> bool:
