@@ -44,7 +44,7 @@ class Store:
     def keep(self, key: Key[V], value: V) -> None: ...
     def keep(self, key: object, value: object) -> None:
         """Keep `value` under `key`, in the place of what was there. `TypeError` if `key` is neither str nor Key."""
-        if type(key) is not str and not isinstance(key, (str, Key)):
+        if not isinstance(key, (str, Key)):
             raise TypeError(f"a key is a str or a Key, not {type(key).__name__}: {key!r}")
         if self._kept is None:
             self._kept = {key: value}

@@ -476,11 +476,8 @@ class Draft:
 
     def mark(self) -> None:
         """A before-hook has finished: this is what a later failure goes back to."""
-        if not self.fields and self.deferred is None and self.options is _DEFAULTS:
-            self._mark = _NOTHING_SET
-        else:
-            self._shared = True
-            self._mark = (self.fields, () if self.deferred is None else tuple(self.deferred), self.options)
+        self._shared = True
+        self._mark = (self.fields, () if self.deferred is None else tuple(self.deferred), self.options)
 
     def unseal(self) -> str | None:
         """Let it be changed, whatever refused that until now, which is given back: for `reseal`."""
